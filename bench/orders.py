@@ -201,7 +201,7 @@ def _grams(customer: int) -> str:
 
 
 def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
-    """What `store.orders.save` writes of the orders from one number up to another: orders, last_seen, lookup_keys, texts."""
+    """Return the rows of the orders `begin` to `end` (exclusive): orders, last_seen, lookup_keys, texts."""
     listed: _Rows = []
     seen: _Rows = []
     keys: _Rows = []

@@ -94,7 +94,7 @@ def put_against_straight() -> str:
     """Over an instant PlanSo, each page of the write also asked without the connector."""
     told = []
     with planso(ORDERS, 0.0) as url, connector(url, CONNECTOR_PLANSO_CONCURRENCY="32") as service:
-        service.synced()
+        service.wait_for_sync()
         orders = _orders(service)
         port, other = (int(address.rpartition(":")[2]) for address in (service.address, url))
         for clients, rounds in ((1, 100), (AT_ONCE, 10)):

@@ -30,9 +30,8 @@ FLAGS = (
 
 class Chromium:
     """
-    A running browser. What is done with a page runs in a thread of its own.
-
-    Playwright leaves its event loop running in the thread that started it, where no other test could start one.
+    A browser that is started at the first visit. Everything runs in one thread of its own, because Playwright leaves
+    its event loop running in the thread that started it, where no test could start another.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,20 +41,20 @@ class Chromium:
         self._browser: Browser | None = None
 
     def visit(self, url: str, do: Callable[[Page], T], *, har: Path | None = None) -> T:
-        """Do something with a page of a new session at the sandbox, and record its requests in a HAR file."""
+        """Call `do` with a page of a new browser session at `url`; record its requests in the file `har`, if given."""
         return self._thread.submit(self._visit, url, do, har).result(timeout=300)
 
     def _visit(self, url: str, do: Callable[[Page], T], har: Path | None) -> T:
         recorded: dict[str, Any] = {}
         if har is not None:
             recorded = {"record_har_path": har, "record_har_content": "embed", "record_har_mode": "full"}
-        with self._started().new_context(base_url=url, locale="de-DE", **recorded) as context:
+        with self._start().new_context(base_url=url, locale="de-DE", **recorded) as context:
             context.set_default_timeout(60_000)
             return do(context.new_page())
 
-    def _started(self) -> Browser:
+    def _start(self) -> Browser:
         if self._browser is None:
-            from playwright.sync_api import sync_playwright  # takes half a second that most tests need not wait
+            from playwright.sync_api import sync_playwright  # its import takes 0.5 s, which most tests can save
 
             self._driver = sync_playwright().start()
             self._browser = self._driver.chromium.launch(executable_path=self._path, args=list(FLAGS))
@@ -73,7 +72,7 @@ class Chromium:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
-    """The browser. Where there is none, the test is left out, on CI it fails."""
+    """Return a Chromium. If none is installed, the test is skipped; on CI it fails."""
     path = shutil.which("chromium")
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
@@ -84,8 +83,8 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say plainly at the very end what was left out."""
+    """Report at the very end how many tests were skipped for lack of a browser."""
     yield
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
-    if left_out:
-        terminalreporter.write_line(f"LEFT OUT: {len(left_out)} tests that need a browser: {MISSING}.", yellow=True)
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"SKIPPED: {len(skipped)} tests that need a browser: {MISSING}.", yellow=True)

@@ -1,4 +1,4 @@
-"""Run `planso-connector` as a user does, in a process of its own or, faster, in this one."""
+"""Run a `planso-connector` command in a process of its own or, faster, in this one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typer.testing import CliRunner, Result
 
 from planso_connector import logs
 from planso_connector.cli import cli
-from tests.process import PATIENCE
+from tests.service import PATIENCE
 
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in `folder`, with no setting in its environment but the given ones."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_"))}
     return subprocess.run(
         [sys.executable, "-m", "planso_connector", *arguments],
@@ -29,7 +30,7 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def command_here(folder: Path, *arguments: str, **environment: str) -> Result:
-    """The same in this process, a second faster; what would be a traceback is raised."""
+    """The same in this process, which saves a second. Raises what the command would end with as a traceback."""
     unset = dict.fromkeys(name for name in os.environ if name.startswith(("PLANSO_", "CONNECTOR_")))
     try:
         with chdir(folder):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if sys.dont_write_bytecode:
-    # Else each worker and each command that a test runs compiles everything anew: two seconds of a core each.
+    # Otherwise each worker and each command that a test runs compiles everything again: 2 s of CPU time each.
     sys.dont_write_bytecode = False
     sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
     os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
@@ -18,60 +18,59 @@ from planso_connector import logs
 
 logs.configure("error", [])
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("no time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no time")
+# An example's duration says how busy the machine is, not how good the code is.
+settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no deadline")
 
 pytest_plugins = ["tests.databases", "tests.chromium", "tests.pgbouncer", "tests.recordings"]
 
 LONG = (
-    "test_sync_laws.py",
-    "test_kill_outbox.py",
-    "test_outbox_laws.py::test_whatever",
-    "test_learned.py::test_a_connector",
-    "test_lookup_corpus.py",
-    "test_kill.py",
-    "test_hostile.py::test_the_document",
-    "test_late_saves.py",
-    "test_commands.py",
-    "test_keys_commands.py",
+    "flows/syncing/test_sync_laws.py",
+    "flows/writing/test_kill_outbox.py",
+    "flows/writing/test_outbox_laws.py",
+    "planso/saving/test_learned.py::test_a_connector_saves_in_the_learned_style",
+    "flows/querying/test_lookup_corpus.py",
+    "flows/writing/test_kill.py",
+    "rest/test_hostile.py::test_the_document_matches_the_service",
+    "flows/writing/test_late_saves.py",
+    "commands/test_commands.py",
+    "commands/test_api_keys.py",
     "test_telemetry.py",
     "test_secrets.py",
-    "test_outbox_corners.py",
-    "test_backup.py",
+    "flows/writing/test_outbox_corners.py",
+    "store/maintenance/test_backup.py",
     "test_faults.py",
-    "test_stopping.py",
-    "test_outbox.py::test_whatever",
+    "server/test_graceful_shutdown.py",
+    "store/test_outbox.py::test_whatever_is_done_in_whatever_order",
 )
-"""Tests that take long, the longest first."""
+"""The slow tests, the slowest first: files below tests/, or one test of a file."""
 
 
 def pytest_runtest_teardown() -> None:
-    """What a test logged belongs to its output, not to that of the next one."""
+    """Flush the log, so that its lines appear in the output of the test that wrote them."""
     logs.output.flush(5)
 
 
 def _rank(item: pytest.Item) -> int:
-    name = f"{item.path.name}::{item.name}"
-    return next((at for at, long in enumerate(LONG) if name.startswith(long)), len(LONG))
+    return next((rank for rank, prefix in enumerate(LONG) if item.nodeid.startswith(f"tests/{prefix}")), len(LONG))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every worker begins with its share of the long ones, so that none is left alone with them at the end."""
+    """Begin every worker's share with long tests, so that the run does not end with one worker alone at a long test."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     ranked = sorted(items, key=_rank)
     long = [item for item in ranked if _rank(item) < len(LONG)]
     short = ranked[len(long) :]
-    # At first worker by worker gets an even piece of the list; who has done its own takes half of another's rest.
+    # xdist's worksteal gives each worker an equal, consecutive piece of the list; who is done takes from the others.
     items.clear()
     for worker in range(workers):
-        mine = long[worker::workers]
-        room = len(ranked) * (worker + 1) // workers - len(ranked) * worker // workers
-        items += mine + short[: room - len(mine)]
-        del short[: room - len(mine)]
+        share = long[worker::workers]
+        size = len(ranked) * (worker + 1) // workers - len(ranked) * worker // workers
+        items += share + short[: size - len(share)]
+        del short[: size - len(share)]
 
 
 def pytest_collection_finish() -> None:
-    # What was collected stays until the end: the garbage collector need not go through it a hundred times.
+    # The collected tests live until the end; frozen, the garbage collector does not scan them again and again.
     gc.collect()
     gc.freeze()

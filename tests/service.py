@@ -1,4 +1,4 @@
-"""The connector as its users meet it: a real server, a real database, and the sandbox as its PlanSo."""
+"""Run a connector in a thread: a real HTTP server, a real database, and the sandbox as its PlanSo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import uvicorn
@@ -27,20 +27,31 @@ from planso_connector.store.access_log import Access
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Transaction
 
+T = TypeVar("T")
 PATIENCE = 90.0
-"""Seconds that a machine with others on it may need for anything. What is waited for is a state, never a time."""
+"""Timeout of every wait, in seconds; long, since the machine may be busy. Tests wait for a state, never for a time."""
 
 
-def wait_until(condition: Callable[[], object], what: str = "it") -> None:
-    """Raises AssertionError where the state does not come."""
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until, f"waited in vain for {what}"
+def wait_until(condition: Callable[[], T], what: object = "the condition", patience: float = PATIENCE) -> T:
+    """Poll until the condition is true, and return its value. Raises AssertionError after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}; last value: {value!r}"
         threading.Event().wait(0.01)
+    return value
+
+
+async def wait_until_async(condition: Callable[[], T], what: object = "the condition") -> T:
+    """The same on an event loop, which goes on meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}; last value: {value!r}"
+        await asyncio.sleep(0.005)
+    return value
 
 
 class Server(uvicorn.Server):
-    """Ends when it is told to: uvicorn's own looks ten times a second whether it was."""
+    """Stops at once when `end` is called; uvicorn's own server polls `should_exit` every 0.1 s."""
 
     def __init__(self) -> None:
         super().__init__(uvicorn.Config("", log_config=None, access_log=False, lifespan="off"))
@@ -60,12 +71,20 @@ class Server(uvicorn.Server):
 
 
 class Service:
-    """`http` asks the connector; `sandbox` is what PlanSo holds; `address` and `planso` are the base URLs."""
+    """
+    A running connector. `http` is a client of it, `sandbox` its PlanSo; `address` and `planso` are the base URLs.
+
+    `handle` is the connector and its event loop, which runs in another thread.
+    """
 
     def __init__(
-        self, sandbox: Sandbox, settings: Settings, address: str, reach: tuple[app.Connector, asyncio.AbstractEventLoop]
+        self,
+        sandbox: Sandbox,
+        settings: Settings,
+        address: str,
+        handle: tuple[app.Connector, asyncio.AbstractEventLoop],
     ) -> None:
-        self._connector, self._loop = reach
+        self._connector, self._loop = handle
         self.routes = self._connector.rest.routes
         self.sandbox = sandbox
         self.settings = settings
@@ -77,40 +96,40 @@ class Service:
         return self.http.put(f"/api/orders/{order_id}", json={"order_id": order_id, **fields})
 
     def order(self, order_id: int) -> dict[str, Any]:
-        answer = self.http.get(f"/api/orders/{order_id}")
-        assert answer.status_code == 200, answer.text
-        order: dict[str, Any] = answer.json()["order"]
+        response = self.http.get(f"/api/orders/{order_id}")
+        assert response.status_code == 200, response.text
+        order: dict[str, Any] = response.json()["order"]
         return order
 
-    def operation(self, answer: httpx2.Response) -> dict[str, Any]:
-        """The operation of a write, by its answer."""
-        told = self.http.get(f"/api/operations/{answer.headers['Operation-Id']}")
-        assert told.status_code == 200, told.text
-        operation: dict[str, Any] = told.json()["operation"]
+    def operation(self, write: httpx2.Response, **params: str) -> dict[str, Any]:
+        """Return the operation of a write, given the response to that write."""
+        response = self.http.get(f"/api/operations/{write.headers['Operation-Id']}", params=params)
+        assert response.status_code == 200, response.text
+        operation: dict[str, Any] = response.json()["operation"]
         return operation
 
-    def settled(self, answer: httpx2.Response) -> dict[str, Any]:
-        """The same, once it is settled."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            address = f"/api/operations/{answer.headers['Operation-Id']}"
-            operation: dict[str, Any] = self.http.get(address, params={"wait": "5"}).json()["operation"]
-            if operation["state"] != "pending":
-                return operation
-            assert time.monotonic() < until, operation
-            threading.Event().wait(0.02)
+    def wait_until_settled(self, write: httpx2.Response) -> dict[str, Any]:
+        """Wait until the operation of a write is settled, and return it."""
 
-    def in_the_database(self, work: Callable[[Transaction], None]) -> None:
-        """A hand on the connector's own connection to its database."""
+        def find_settled() -> dict[str, Any] | None:
+            operation = self.operation(write, wait="5")
+            return operation if operation["state"] != "pending" else None
+
+        settled = wait_until(find_settled, f"operation {write.headers['Operation-Id']} to be settled")
+        assert settled is not None
+        return settled
+
+    def write_database(self, work: Callable[[Transaction], None]) -> None:
+        """Do `work` in a write transaction of the connector's own database connection."""
         asyncio.run_coroutine_threadsafe(self._connector.database.write(work), self._loop).result(PATIENCE)
 
     def create_key(self, *scopes: Scope) -> str:
-        """From then on each request needs one."""
+        """Create an API key and return its secret. From then on every request needs a key."""
         creating = self._connector.api_keys.create("test", list(scopes), None)
         return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
 
-    def workers_cancelled(self) -> set[str]:
-        """The names of the connector's background tasks, each of which is cancelled by a stranger."""
+    def cancel_workers(self) -> set[str]:
+        """Cancel every background task from outside, and return their names."""
 
         async def cancel() -> set[str]:
             names = set(self._connector.supervisor.heartbeat_ages())
@@ -123,12 +142,12 @@ class Service:
         return asyncio.run_coroutine_threadsafe(cancel(), self._loop).result(PATIENCE)
 
     @property
-    def reads_waiting(self) -> int:
+    def queued_reads(self) -> int:
         return self._connector.database.queued_reads
 
     @contextmanager
-    def readers_held(self) -> Iterator[None]:
-        """While this lasts, the connector's database reads nothing."""
+    def hold_readers(self) -> Iterator[None]:
+        """Occupy every reader thread of the connector's database: no read is done meanwhile."""
         go_on, held = threading.Event(), []
         for _ in range(sqlite.READER_THREADS):
             reading = threading.Event()
@@ -143,13 +162,13 @@ class Service:
             yield
         finally:
             go_on.set()
-            for one in held:
-                with suppress(StoreTimeout):  # it was given up meanwhile
-                    one.result(PATIENCE)
+            for read in held:
+                with suppress(StoreTimeout):  # the database gave it up meanwhile
+                    read.result(PATIENCE)
 
     @contextmanager
-    def writer_held(self) -> Iterator[None]:
-        """While this lasts, the connector's database writes nothing."""
+    def hold_writer(self) -> Iterator[None]:
+        """Occupy the writer thread of the connector's database: no write is done meanwhile."""
         go_on, writing = threading.Event(), threading.Event()
 
         def hold(_: Transaction) -> None:
@@ -164,43 +183,49 @@ class Service:
             go_on.set()
             held.result(PATIENCE)
 
-    def read_log(self) -> Sequence[Access]:
-        """The access log with all that happened until now, newest first."""
+    def read_access_log(self) -> Sequence[Access]:
+        """Flush the access log, and return its entries, newest first."""
         accesses = self._connector.access_log
         asyncio.run_coroutine_threadsafe(accesses.flush(every_use=True), self._loop).result(PATIENCE)
         return asyncio.run_coroutine_threadsafe(accesses.list_entries(None, None, 10_000), self._loop).result(PATIENCE)
 
-    def synced(self) -> dict[str, Any]:
-        """The status once no sync is running."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            status: dict[str, Any] = self.http.get("/api/sync/status").json()
-            if status["state"] != "running" and status["last_result"] is not None:
-                return status
-            assert time.monotonic() < until, status
-            threading.Event().wait(0.02)
+    def wait_for_sync(self) -> dict[str, Any]:
+        """Wait until no sync is running and one has ended, and return the sync status."""
+        return wait_for_sync(self.http)
 
-    def filled(self) -> None:
-        """Waits for a sync that ended well: on a busy machine PlanSo may seem to be silent at first."""
-        status = self.synced()
-        until = time.monotonic() + PATIENCE
-        while status["last_result"]["state"] != "done":
-            assert time.monotonic() < until, status
-            status = self.sync()
+    def fill_mirror(self) -> None:
+        """Sync until a run succeeds; on a busy machine the first requests to PlanSo may time out."""
+        if self.wait_for_sync()["last_result"]["state"] != "done":
+            wait_until(lambda: self.sync()["last_result"]["state"] == "done", "a successful sync")
 
     def begin_sync(self, **params: str) -> dict[str, Any]:
-        """The answer of a run of its own, which is under way."""
+        """Start a run instead of joining one that is in progress, and return the response's body."""
         while True:
-            started = self.http.post("/api/sync", params=params)
-            assert started.status_code == 202, started.text
-            told: dict[str, Any] = started.json()
-            if not told["joined"]:
-                return told
-            self.synced()  # the end of the run before
+            response = self.http.post("/api/sync", params=params)
+            assert response.status_code == 202, response.text
+            body: dict[str, Any] = response.json()
+            if not body["joined"]:
+                return body
+            self.wait_for_sync()
 
     def sync(self, **params: str) -> dict[str, Any]:
+        """Run one sync, and return the sync status after it."""
         self.begin_sync(**params)
-        return self.synced()
+        return self.wait_for_sync()
+
+
+def wait_for_sync(http: httpx2.Client, patience: float = PATIENCE) -> dict[str, Any]:
+    """Wait until no sync is running and one has ended, and return the sync status."""
+
+    def find_status() -> dict[str, Any] | None:
+        response = http.get("/api/sync/status")
+        status: dict[str, Any] = response.json()
+        has_ended = response.status_code == 200 and status["state"] != "running" and status["last_result"] is not None
+        return status if has_ended else None
+
+    status = wait_until(find_status, "the end of a sync", patience)
+    assert status is not None
+    return status
 
 
 def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> Settings:
@@ -218,41 +243,38 @@ def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> S
 
 @contextmanager
 def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Iterator[Service]:
-    """The service in a thread of its own, from its start to its orderly end."""
-    # asyncio lets only a socket that says it is TCP send at once; each answer would come 40 ms late.
+    """Run a connector in a thread of its own, and shut it down gracefully at the end."""
+    # asyncio sets TCP_NODELAY only on a socket whose protocol is TCP; without it each response is 40 ms late.
     listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = Server()
     failed: list[BaseException] = []
-    reach: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
+    handle: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
         async with app.connector(settings, now) as built, app.run_workers(built):
-            reach.append((built, asyncio.get_running_loop()))
+            handle.append((built, asyncio.get_running_loop()))
             server.config = built.server
             await server.serve(sockets=[listening])
 
     def body() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the test's own thread
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
             failed.append(error)
 
     thread = threading.Thread(target=body, name="connector")
     thread.start()
-    until = time.monotonic() + PATIENCE
-    while not server.started and thread.is_alive():
-        assert time.monotonic() < until, "the connector does not start"
-        threading.Event().wait(0.005)
+    wait_until(lambda: server.started or not thread.is_alive(), "the connector to start")
     if failed:
         listening.close()
         raise failed[0]
-    service = Service(sandbox, settings, f"http://127.0.0.1:{listening.getsockname()[1]}", reach[0])
+    service = Service(sandbox, settings, f"http://127.0.0.1:{listening.getsockname()[1]}", handle[0])
     try:
         yield service
     finally:
         service.http.close()
-        reach[0][1].call_soon_threadsafe(server.end)
+        handle[0][1].call_soon_threadsafe(server.end)
         thread.join(PATIENCE)
         assert not thread.is_alive(), "the connector does not stop"
     if failed:
@@ -260,10 +282,10 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
 
 
 @contextmanager
-def connected(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
-    """A connector on a fresh SQLite file, filled."""
+def running_on_sqlite(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
+    """Run a connector on a fresh SQLite file whose mirror has been filled by one sync."""
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", **changes)
         with running(settings, sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             yield service

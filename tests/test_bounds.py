@@ -1,9 +1,9 @@
-"""A real process over forms of any size: its memory, its work and its database stay bounded whatever a value holds."""
+"""A connector process that reads forms of any size: its memory, CPU time and database stay bounded."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,66 +14,52 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.sandbox import Sandbox
+from tests.laws import environment
+from tests.long_texts import ASCII_PATTERNS, PATTERNS
 from tests.planso_proxy import FORM
-from tests.process import PATIENCE, ConnectorProcess, connector_process
-from tests.record import environment
+from tests.process import ConnectorProcess, connector_process
+from tests.service import PATIENCE
 
-MARKS = "\u0323\u0301"
-"""Marks of two classes, which Unicode's canonical order swaps."""
-PATTERNS: dict[str, Callable[[int], str]] = {
-    "letters": lambda n: "A" * n,
-    "letters and digits": lambda n: ("A1" * n)[:n],
-    "digits": lambda n: "9" * n,
-    "blanks": lambda n: "x" + " " * (n - 2) + "y" if n > 1 else "x",
-    "dashes": lambda n: "-" * n,
-    "tags": lambda n: ("<a" * n)[:n],
-    "references": lambda n: ("&#" + "9" * n)[:n],
-    "words": lambda n: ("offen " * n)[: n - 1] + "x",
-    "umlauts": lambda n: "ü" * n,
-    "emoji": lambda n: "🚗" * n,
-    "marks": lambda n: ("a" + MARKS * n)[:n],
-}
-ASCII = [name for name, pattern in PATTERNS.items() if pattern(10).isascii()]
-ALONE = ("Kennzeichen", "Fahrername", "Telefon", "Kunden E-Mail", "Bemerkungen", "Werkstattstart", "Kilometerstand")
-"""A label of each kind: a text of a million characters is as much as an answer of PlanSo may well be."""
+LABELS = ("Kennzeichen", "Fahrername", "Telefon", "Kunden E-Mail", "Bemerkungen", "Werkstattstart", "Kilometerstand")
+"""One field of each kind. A million characters in one of them is about as large as a response of PlanSo may be."""
 
 
 class Run:
-    """A connector with one order, and what it took."""
+    """A connector process with a sandbox, and what the process uses."""
 
     def __init__(self, connector: ConnectorProcess, sandbox: Sandbox, folder: Path) -> None:
         self.connector, self.sandbox, self._folder = connector, sandbox, folder
-        self.order = sandbox.order_ids()[0]
+        self.order_id = sandbox.order_ids()[0]
 
     def read(self, texts: dict[str, str]) -> tuple[dict[str, Any], float]:
-        """The order with these texts, by label, and the processor time that reading it took."""
+        """Put texts into the order by label, read it, and return it and the CPU seconds that reading took."""
         for label, text in texts.items():
             try:
-                self.sandbox.edit_field(self.order, label, text)
+                self.sandbox.edit_field(self.order_id, label, text)
             except (KeyError, ValueError):  # a hidden input, a select
                 continue
-        before = self._cpu()
-        answer = self.connector.http.get(f"/api/orders/{self.order}", params={"max_age": "0"}, timeout=60)
-        assert (answer.status_code, answer.json()["message"]) == (200, ""), answer.text[:500]
-        order: dict[str, Any] = answer.json()["order"]
-        return order, self._cpu() - before
+        before = self._cpu_seconds()
+        response = self.connector.http.get(f"/api/orders/{self.order_id}", params={"max_age": "0"}, timeout=60)
+        assert (response.status_code, response.json()["message"]) == (200, ""), response.text[:500]
+        order: dict[str, Any] = response.json()["order"]
+        return order, self._cpu_seconds() - before
 
-    def _cpu(self) -> float:
+    def _cpu_seconds(self) -> float:
         user, system = Path(f"/proc/{self.connector.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / 100
 
-    def peak(self) -> int:
-        """MB."""
+    def peak_memory(self) -> int:
+        """Return the peak resident memory of the process in MB. Source: proc(5), VmHWM."""
         lines = Path(f"/proc/{self.connector.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
-    def keys(self) -> list[str]:
+    def read_lookup_keys(self) -> list[str]:
         with sqlite3.connect(f"file:{self._folder}/connector.db?mode=ro", uri=True) as connection:
-            rows = connection.execute("SELECT key FROM lookup_keys WHERE order_id = ?", (self.order,)).fetchall()
+            rows = connection.execute("SELECT key FROM lookup_keys WHERE order_id = ?", (self.order_id,)).fetchall()
         return [key for (key,) in rows]
 
-    def size(self) -> int:
-        """MB of the database."""
+    def database_size(self) -> int:
+        """Return the size of the database files in MB."""
         return sum(path.stat().st_size for path in self._folder.glob("connector.db*")) // 1024**2
 
 
@@ -85,60 +71,60 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             "PLANSO_URL": url,
             "PLANSO_USER": sandbox.installation.username,
             "PLANSO_PASSWORD": sandbox.installation.password,
-            "PLANSO_MAX_ANSWER": "12 MB",  # else an answer is refused as a whole before its values are looked at
+            "PLANSO_MAX_ANSWER": "12 MB",  # otherwise the whole response is rejected before its values are parsed
             "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
             "CONNECTOR_SYNC_INTERVAL": "24h",
         }
         with connector_process(environment, folder) as connector:
-            connector.synced()
+            connector.wait_for_sync()
             yield Run(connector, sandbox, folder)
 
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_reading_stays_bounded_whatever_planso_holds(run: Run, name: str) -> None:
     """
-    All fields at 1, 100 and 10,000 characters, and one of each kind at 1,000,000: kept or null with a doubt, under
-    100 MB more than at first, the keys of one order, and processor time that grows with the text alone.
+    All fields with 1, 100 and 10,000 characters, and one field of each kind with 1,000,000: a value is stored or null
+    with a doubt; memory grows by less than 100 MB, lookup keys stay few, and CPU time grows linearly with the text.
     """
-    pattern, labels = PATTERNS[name], list(run.sandbox.values(run.order))
+    pattern, labels = PATTERNS[name], list(run.sandbox.values(run.order_id))
     run.read(dict.fromkeys(labels, pattern(1)))
-    start = run.peak()
-    wide = 10_000 if name in ASCII else 3000
+    start = run.peak_memory()
+    wide = 10_000 if name in ASCII_PATTERNS else 3000
     _, usual = run.read(dict.fromkeys(labels, pattern(100)))
     order, took = run.read(dict.fromkeys(labels, pattern(wide)))
     texts = [f for f in MIRRORED if f.group is FieldGroup.ORDER and isinstance(order[f.name], str)]
     assert all(len(order[field.name]) <= field.max_length for field in texts)
     doubts = {doubt["field"] for doubt in order["doubts"]}
     assert {"person", "phone", "vehicle_details.number_plate", "vehicle_details.engine"} <= doubts
-    for label in ALONE:
-        run.sandbox.edit_field(run.order, label, "1")
-    for label in ALONE:
-        _, alone = run.read({label: pattern(1_000_000 if name in ASCII else 200_000)})
-        took = max(took, alone)
-        run.sandbox.edit_field(run.order, label, "1")
+    for label in LABELS:
+        run.sandbox.edit_field(run.order_id, label, "1")
+    for label in LABELS:
+        _, took_for_one = run.read({label: pattern(1_000_000 if name in ASCII_PATTERNS else 200_000)})
+        took = max(took, took_for_one)
+        run.sandbox.edit_field(run.order_id, label, "1")
 
     assert took < 50 * max(usual, 0.1)
-    assert run.peak() < start + 100
-    assert run.size() < 60
-    keys = run.keys()
+    assert run.peak_memory() < start + 100
+    assert run.database_size() < 60
+    keys = run.read_lookup_keys()
     assert len(keys) < 400
     assert max(map(len, keys), default=0) <= 254
 
 
-def test_a_plate_of_any_length_costs_nothing(run: Run) -> None:
-    """From a caller it is refused at once, by its own words, and the next write goes through."""
-    address, start = f"/api/orders/{run.order}", run.peak()
+def test_a_plate_that_is_too_long_is_refused_cheaply(run: Run) -> None:
+    """A plate of 41 to 1,000,000 characters is 422 and names the maximum; the next write succeeds."""
+    address, start = f"/api/orders/{run.order_id}", run.peak_memory()
     for length in (41, 10_000, 1_000_000):
-        asked = {"vehicle_details": {"number_plate": "A1" * (length // 2) + "A" * (length % 2)}}
-        answer = run.connector.http.patch(address, json=asked)
-        assert answer.status_code == 422, answer.text[:300]
-        assert "up to 40" in answer.json()["message"] or "40 characters" in answer.json()["message"]
+        body = {"vehicle_details": {"number_plate": "A1" * (length // 2) + "A" * (length % 2)}}
+        response = run.connector.http.patch(address, json=body)
+        assert response.status_code == 422, response.text[:300]
+        assert "up to 40" in response.json()["message"] or "40 characters" in response.json()["message"]
     assert run.connector.http.patch(address, json={"person": "Ina Sommer"}).status_code == 200
-    assert run.peak() < start + 50
+    assert run.peak_memory() < start + 50
 
 
-class Answering:
-    """Stands before PlanSo. What each form is answered with while `content` is set."""
+class ConstantForms:
+    """A proxy before PlanSo that answers every form request with `content` while it is set."""
 
     def __init__(self, planso: ASGIApp) -> None:
         self._planso = planso
@@ -152,10 +138,10 @@ class Answering:
         await send({"type": "http.response.body", "body": self.content})
 
 
-def test_many_who_wait_for_large_answers_take_no_more_memory_than_few(tmp_path: Path) -> None:
-    """Thirty callers ask for orders at once whose forms are 3.6 MB each: under 100 MB more."""
+def test_concurrent_large_responses_share_bounded_memory(tmp_path: Path) -> None:
+    """Thirty concurrent requests for orders whose forms are 3.6 MB each need less than 100 MB together."""
     sandbox = Sandbox(orders=30)
-    planso = Answering(sandbox.app)
+    planso = ConstantForms(sandbox.app)
     sandbox.app = planso
     with (
         sandbox.serve() as url,
@@ -163,17 +149,17 @@ def test_many_who_wait_for_large_answers_take_no_more_memory_than_few(tmp_path: 
             {**environment(url, f"sqlite:///{tmp_path}/connector.db"), "PLANSO_TIMEOUT": "30"}, tmp_path
         ) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         run = Run(connector, sandbox, tmp_path)
-        start = run.peak()
+        start = run.peak_memory()
         planso.content = b'{"center": {"content": "%s"}}' % (b"\\u00e4" * 600_000)
 
-        def ask(order_id: int) -> int:
+        def get_status(order_id: int) -> int:
             address = f"{connector.address}/api/orders/{order_id}"
             return httpx2.get(address, params={"max_age": "0"}, timeout=PATIENCE).status_code
 
         with ThreadPoolExecutor(30) as pool:
-            answers = list(pool.map(ask, sandbox.order_ids()))
+            statuses = set(pool.map(get_status, sandbox.order_ids()))
 
-        assert set(answers) <= {200, 502, 503, 504}
-        assert run.peak() - start < 100
+        assert statuses <= {200, 502, 503, 504}
+        assert run.peak_memory() - start < 100

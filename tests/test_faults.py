@@ -76,12 +76,12 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
             saved.set()
             assert let_go.wait(PATIENCE)
         else:
-            between.meanwhile = (FORM, order_id), hold
+            between.on_response = (FORM, order_id), hold
 
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{path}"), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         sandbox.forget_requests()
-        between.meanwhile = (FORM, order_id), hold
+        between.on_response = (FORM, order_id), hold
         body = {"remarks": "y" * 20_000}
         accepted = service.http.patch(f"/api/orders/{order_id}", json=body, headers=ASYNC)
         assert accepted.status_code == 202
@@ -92,12 +92,12 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
                 let_go.set()
                 assert still_pending(service, accepted)
         else:
-            service.in_the_database(lambda tx: limit_pages(tx, 1))
+            service.write_database(lambda tx: limit_pages(tx, 1))
             told_unavailable(service, other, "the disk is full")
             let_go.set()
             assert still_pending(service, accepted)
-            service.in_the_database(lambda tx: limit_pages(tx, 100_000))
-        assert service.settled(accepted)["state"] == "confirmed"
+            service.write_database(lambda tx: limit_pages(tx, 100_000))
+        assert service.wait_until_settled(accepted)["state"] == "confirmed"
         assert (saves(sandbox), len(sandbox.value(order_id, "Bemerkungen"))) == (1, 20_000)
         assert service.put(other, remarks="danach").status_code == 200
         assert service.sync()["state"] == "idle"
@@ -123,11 +123,11 @@ def test_what_an_earlier_clock_promised_is_not_waited_for(kind: str, request: py
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, url)
         with running(settings, sandbox) as service:
-            service.synced()
+            service.wait_for_sync()
             sandbox.knobs.fail_next = 1_000_000
             accepted = service.http.patch(f"/api/orders/{order_id}", json={"remarks": "geht"}, headers=ASYNC)
         sandbox.knobs.fail_next = 0
         with running(settings, sandbox) as service:
-            service.in_the_database(die_ahead)
-            assert service.settled(accepted)["state"] == "confirmed"
+            service.write_database(die_ahead)
+            assert service.wait_until_settled(accepted)["state"] == "confirmed"
             assert service.sync()["state"] == "idle"

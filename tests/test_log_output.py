@@ -79,15 +79,15 @@ def test_all_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
         a_stderr(kind) as streams,
         connector_process(environment(sandbox, url, tmp_path), tmp_path, **streams) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         body = {"order_id": order_id, "remarks": "ohne Log"}
         written = connector.http.put(f"/api/orders/{order_id}", json=body)
         assert (written.status_code, written.json()["success"]) == (200, True)
         created = connector.http.post("/api/orders", json={"person": "Nora Neu"})
         assert (created.status_code, created.json()["success"]) == (200, True)
         assert sandbox.value(order_id, "Bemerkungen") == "ohne Log"
-        first = connector.synced()["last_result"]["started_at"]
-        wait_until(lambda: connector.synced()["last_result"]["started_at"] != first, "another sync")
+        first = connector.wait_for_sync()["last_result"]["started_at"]
+        wait_until(lambda: connector.wait_for_sync()["last_result"]["started_at"] != first, "another sync")
         ready = connector.http.get("/health/ready")
         assert ready.status_code == 200
         if kind != "nobody reads":  # so many lines as wait are not lost yet
@@ -106,7 +106,7 @@ def test_the_first_line_says_how_many_are_missing(tmp_path: Path) -> None:
     with sandbox.serve() as url:
         settings = {**environment(sandbox, url, tmp_path), "CONNECTOR_SYNC_INTERVAL": "0"}
         with connector_process(settings, tmp_path, stderr=writing) as connector:
-            connector.synced()
+            connector.wait_for_sync()
             os.close(reading)
             wait_until(lambda: not check(connector, "log")["ok"], "a lost line")
             since = check(connector, "log")["since"]

@@ -34,7 +34,7 @@ def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
         }
         with connector_process(environment, tmp_path) as connector:
             http = connector.http
-            connector.synced()
+            connector.wait_for_sync()
             body = {"order_id": order_id, "person": PERSON, "vehicle_details": {"number_plate": PLATE}}
             assert http.put(f"/api/orders/{order_id}", json=body).status_code == 200
             sandbox.knobs.drop_saves_next = 1
@@ -76,7 +76,7 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
         }
         sandbox.knobs.no_content_orders.add(unread)
         with connector_process(environment, tmp_path) as connector:
-            connector.synced()
+            connector.wait_for_sync()
             connector.http.event_hooks["response"] = [
                 lambda answer: said.append(answer.read() + str(answer.headers).encode())
             ]

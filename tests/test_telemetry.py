@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +20,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from planso_connector.sandbox import Installation, Sandbox
 from planso_connector.telemetry import EXPORTED_ATTRIBUTES
-from tests.process import PATIENCE, connector_process, free_port
+from tests.process import connector_process, free_port
+from tests.service import wait_until
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GIVEN = f"00-{TRACE}-{CALLER}-01"
@@ -103,13 +103,6 @@ def environment(sandbox: Sandbox, tmp_path: Path, address: str, **more: str) -> 
         }
 
 
-def eventually(told: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not told():
-        assert time.monotonic() < until
-        threading.Event().wait(0.02)
-
-
 def lines(log: str, event: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     return [line for line in found if line["event"] == event]
@@ -126,7 +119,7 @@ def test_one_trace_from_the_request_over_its_operation_to_planso(
         environment(sandbox, tmp_path, collector.address, **AT_THE_END) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         traced, untraced = sandbox.order_ids()[:2]
         body = {"order_id": traced, "remarks": "Spur"}
         answer = connector.http.put(f"/api/orders/{traced}", json=body, headers={"traceparent": GIVEN})
@@ -177,7 +170,7 @@ def test_nothing_personal_and_no_secret_leaves(collector: Collector, sandbox: Sa
         environment(sandbox, tmp_path, collector.address, CONNECTOR_ALLOWED_HOSTS="*", **AT_ONCE, **more) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         http = connector.http
         body = {"order_id": order_id, "person": person, "vehicle_details": {"number_plate": plate}}
         assert http.put(f"/api/orders/{order_id}", json=body).status_code == 200
@@ -215,16 +208,16 @@ def test_a_collector_that_refuses_is_told_of_once(collector: Collector, sandbox:
         environment(sandbox, tmp_path, collector.address, **AT_ONCE) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
 
         def asked(batches: int) -> bool:
             assert connector.http.get("/api/orders").status_code == 200
             return len(collector.bodies) >= batches
 
-        eventually(lambda: asked(4))
+        wait_until(lambda: asked(4))
         collector.status = 200
-        eventually(lambda: asked(len(collector.bodies) + 1) or "traces_accepted_again" in connector.log())
-        eventually(lambda: asked(0) and "traces_accepted_again" in connector.log())
+        wait_until(lambda: asked(len(collector.bodies) + 1) or "traces_accepted_again" in connector.log())
+        wait_until(lambda: asked(0) and "traces_accepted_again" in connector.log())
         log = connector.log()
     (told,) = lines(log, "traces_not_accepted")
     assert (told["status"], told["level"]) == (401, "warning")
@@ -241,7 +234,7 @@ def test_no_collector_holds_anybody(sandbox: Sandbox, tmp_path: Path, *, is_ther
             environment(sandbox, tmp_path, f"http://127.0.0.1:{port}", **more) as settings,
             connector_process(settings, tmp_path) as connector,
         ):
-            connector.synced()
+            connector.wait_for_sync()
             order_id = sandbox.order_ids()[0]
             for _ in range(520):
                 assert connector.http.get(f"/api/orders/{order_id}").status_code == 200
@@ -258,7 +251,7 @@ def test_without_the_extra_the_log_says_what_to_install(sandbox: Sandbox, tmp_pa
         environment(sandbox, tmp_path, "http://127.0.0.1:9", PYTHONPATH=str(tmp_path)) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         assert connector.http.get("/api/orders").status_code == 200
         (told,) = lines(connector.log(), "traces_off")
     assert told["level"] == "warning"

@@ -17,6 +17,7 @@ from planso_connector.flows.operating.access_log import BATCH
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.maintenance import migrate
 from tests.process import connector_process
+from tests.service import wait_until
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is what is refused
 
@@ -57,7 +58,7 @@ def test_a_keys_life_beside_a_running_connector(tmp_path: Path, environment: dic
     the other process at once. No key is in any log line or in the database's files, and none is listed.
     """
     with connector_process({**environment, "CONNECTOR_LOG_LEVEL": "debug"}, tmp_path) as connector:
-        connector.synced()
+        connector.wait_for_sync()
         order_id = connector.http.get("/api/orders?limit=1").json()["orders"][0]["id"]
         key_id, first = create("Telefonagent", "--scope", "orders:read", "--expires", "90d", **environment)
         assert connector.http.get(f"/api/orders/{order_id}").status_code == 401
@@ -145,14 +146,12 @@ def test_what_a_killed_connector_noted_before_is_there(tmp_path: Path, environme
     process can see stays.
     """
     with connector_process(environment, tmp_path) as connector:
-        connector.synced()
+        connector.wait_for_sync()
         found = connector.http.get("/api/orders?limit=500").json()["orders"]
         for number in range(BATCH):
             rest = ("", "/parts", "/sections", "/history", "/progress")[number // len(found)]
             connector.http.get(f"/api/orders/{found[number % len(found)]['id']}{rest}")
-        ids = ""
-        while not ids:
-            ids = command("accesses", "--json", **environment).stdout.strip().strip("[]").strip()
+        wait_until(lambda: command("accesses", "--json", **environment).stdout.strip().strip("[]").strip(), "an entry")
         connector.kill()
     noted = json.loads(command("accesses", "--limit", "1000", "--json", **environment).stdout)
     assert len(noted) >= BATCH

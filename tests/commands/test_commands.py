@@ -135,7 +135,7 @@ def test_the_demo_keeps_its_changes(tmp_path: Path) -> None:
     """serve --demo needs no setting; a change is there after a restart, in the sandbox and in the mirror."""
     for expected in ("", "nothing was sent"):
         with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
-            connector.synced()
+            connector.wait_for_sync()
             body = {"order_id": 123, "person": "Dora Dauerhaft"}
             answer = connector.http.put("/api/orders/123", json=body)
             assert (answer.status_code, expected in answer.json()["message"]) == (200, True)

@@ -11,8 +11,7 @@ import pytest
 
 from planso_connector.sandbox import Sandbox
 from tests.command_line import command_here
-from tests.process import PATIENCE
-from tests.service import connected
+from tests.service import PATIENCE, running_on_sqlite
 
 NAME = "Müller Ω 😀"
 POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "COLUMNS": "200"}
@@ -25,7 +24,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     sandbox = Sandbox(orders=3)
     sandbox.edit_field(sandbox.order_ids()[0], "Bemerkungen", NAME)
     sandbox.edit_field(sandbox.order_ids()[0], "Kennzeichen", "WN-TE 1234")
-    with connected(folder, sandbox):
+    with running_on_sqlite(folder, sandbox):
         """Filled."""
     url = f"sqlite:///{folder}/connector.db"
     done = command_here(folder, "keys", "create", NAME, "--scope", "orders:read", CONNECTOR_DATABASE_URL=url)

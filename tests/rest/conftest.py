@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 
 @pytest.fixture(scope="module")
@@ -16,5 +16,5 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """
     sandbox = Sandbox(orders=getattr(request.module, "ORDERS", 260))
     settings = getattr(request.module, "SETTINGS", {})
-    with connected(tmp_path_factory.mktemp("service"), sandbox, **settings) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("service"), sandbox, **settings) as running:
         yield running

@@ -24,5 +24,5 @@ def make_key(
         tx.use_workshop(workshop)
         api_keys.add(tx, key)
 
-    service.in_the_database(add)
+    service.write_database(add)
     return {"Authorization": f"Bearer {caller.format_key(key_id, secret)}"}

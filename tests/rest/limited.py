@@ -14,7 +14,7 @@ import httpx2
 
 from planso_connector.sandbox import Sandbox
 from tests.rest import raw
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 KEY_RATE, ADDRESS_RATE, PARALLEL, PARALLEL_TOTAL, CONNECTIONS = 10, 30, 4, 6, 40
 PUT = b"PUT /api/orders/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -32,7 +32,7 @@ def limited(tmp_path: Path) -> Iterator[Service]:
         "connector_connections": CONNECTIONS,
         "connector_arrival": timedelta(seconds=1),
     }
-    with connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as service:
         yield service
 
 

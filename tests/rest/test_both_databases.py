@@ -12,8 +12,8 @@ def test_the_connector_is_the_same_on_both_databases(database_url: str) -> None:
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, database_url)
         with running(settings, sandbox) as first, running(settings, sandbox) as second:
-            first.synced()
-            assert second.synced()["state"] == "idle"
+            first.wait_for_sync()
+            assert second.wait_for_sync()["state"] == "idle"
             order_id = sandbox.order_ids()[0]
             assert first.put(order_id, person="Öl & Söhne ß", shop_date="1.12.26").status_code == 200
             assert second.order(order_id)["person"] == "Öl & Söhne ß"

@@ -22,7 +22,7 @@ from planso_connector.rest.schemas.errors import error_response, get_status
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key as make
 from tests.rest.routes.write_requests import hide_forms
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 SECRET = "Geheim"
 HELD = {
@@ -193,11 +193,7 @@ def created(stage: Stage) -> Answered:
 
 
 def deleted(stage: Stage) -> Answered:
-    return [
-        *stage.own(stage.caller.delete(stage.address)),
-        *stage.own(stage.put()),
-        stage.patch(params=DRY),
-    ]
+    return [*stage.own(stage.caller.delete(stage.address)), *stage.own(stage.put()), stage.patch(params=DRY)]
 
 
 def repeated_with_its_key(stage: Stage) -> Answered:
@@ -250,7 +246,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     for order_id in IDS:
         for label, text in HELD.items():
             sandbox.edit_field(order_id, label, text)
-    with connected(tmp_path_factory.mktemp("disclosure"), sandbox) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("disclosure"), sandbox) as running:
         running.http.headers |= make(running, Scope.ADMIN, name="admin")
         yield running
 
@@ -328,7 +324,7 @@ def test_changes_to_other_fields_are_reported_by_name(tmp_path: Path, verdict: s
     Damage, and an edit at the same time: a reader is told label and values, any other caller the label alone, in the
     answer and in the operation.
     """
-    with connected(tmp_path, Sandbox(orders=12), connector_sync_parts=False) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), connector_sync_parts=False) as service:
         service.http.headers |= make(service, Scope.ADMIN, name="admin")
         first, second = IDS[:2]
         callers = (((Scope.ADMIN,), first, "Motor"), ((Scope.APPOINTMENTS_WRITE,), second, "Bemerkungen"))

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ORDERS = 80
 ORDER = sorted(Sandbox(orders=ORDERS).order_ids())[70]
@@ -62,7 +62,7 @@ def declared(document: dict[str, Any]) -> list[Answer]:
 
 def test_nobody_waits_while_the_document_is_made(tmp_path: Path) -> None:
     """While the document is built for the first time, other requests are answered."""
-    with connected(tmp_path, Sandbox(orders=2)) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=2)) as service:
         place = (service.http.base_url.host, service.http.base_url.port or 80)
         with socket.create_connection(place) as first, socket.create_connection(place) as second:
             for path, asked in (("/openapi.json", first), ("/health/live", second)):

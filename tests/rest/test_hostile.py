@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from planso_connector.rest.json_body import MAX_JSON_VALUES
 from planso_connector.rest.schemas.errors import MAX_PROBLEMS
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ORDERS = 80
 ORDER = sorted(Sandbox(orders=ORDERS).order_ids())[60]
@@ -289,7 +289,7 @@ CHECKS = [
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector of its own for the fuzzer, which may change anything."""
-    with connected(tmp_path_factory.mktemp("fuzz"), Sandbox(orders=40)) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("fuzz"), Sandbox(orders=40)) as running:
         yield running
 
 

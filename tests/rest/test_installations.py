@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 INSTALLATIONS = {
     "table": Installation(table_id=4711, field_names=7, markup="table", list_shape="list", ids_as_text=True),
@@ -30,14 +30,14 @@ def installed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Service]]:
     sandbox = Sandbox(orders=24, installation=INSTALLATIONS[request.param])
-    with connected(tmp_path_factory.mktemp("installation"), sandbox) as service:
+    with running_on_sqlite(tmp_path_factory.mktemp("installation"), sandbox) as service:
         yield request.param, service
 
 
 def test_everything_is_read(installed: tuple[str, Service]) -> None:
     """Persons, plates, dates, hours and parts of every order are PlanSo's."""
     name, service = installed
-    status = service.synced()
+    status = service.wait_for_sync()
     assert (status["state"], status["last_result"]["done"]) == ("idle", 24)
     sandbox = service.sandbox
     for order_id in sandbox.order_ids():
@@ -116,7 +116,7 @@ def test_a_profile_names_other_labels(tmp_path: Path) -> None:
     profile = tmp_path / "profile.toml"
     profile.write_text('[labels]\nperson = ["Kunde im Haus"]\n', "utf-8")
     sandbox = Sandbox(orders=12, installation=Installation(labels={"Fahrername": "Kunde im Haus"}))
-    with connected(tmp_path, sandbox, planso_profile=profile) as service:
+    with running_on_sqlite(tmp_path, sandbox, planso_profile=profile) as service:
         order_id = sandbox.order_ids()[0]
         assert service.put(order_id, person="Petra Profil").status_code == 200
         assert sandbox.value(order_id, "Kunde im Haus") == "Petra Profil"

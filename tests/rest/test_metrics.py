@@ -9,14 +9,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=12)) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12)) as service:
         yield service
 
 
@@ -83,7 +83,7 @@ def test_a_pending_write_is_measured_with_its_age(fresh: Service) -> None:
     assert found["operations", (("state", "pending"),)] == 1
     assert found["operation_oldest_pending_seconds", ()] > 0
 
-    assert fresh.settled(waiting)["state"] == "confirmed"
+    assert fresh.wait_until_settled(waiting)["state"] == "confirmed"
     found = samples(fresh)
     assert found["operations", (("state", "pending"),)] == 0
     assert found["operation_oldest_pending_seconds", ()] == 0

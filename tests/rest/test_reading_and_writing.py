@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import PATIENCE, Service, connected
+from tests.service import PATIENCE, Service, running_on_sqlite
 
 ROUNDS = 3
 
@@ -19,7 +19,7 @@ ROUNDS = 3
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """A PlanSo that takes its time, so that reads fall between a write's acceptance and its confirmation."""
-    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False) as started:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_sync_parts=False) as started:
         started.sandbox.knobs.latency = 0.02
         yield started
 
@@ -33,7 +33,7 @@ def add_line(service: Service, order_id: int, line: str) -> bool:
         written = client.patch(f"/api/orders/{order_id}", json=body, headers=headers)
         assert written.status_code in (200, 202, 412), written.text
         return written.status_code == 200 or (
-            written.status_code == 202 and service.settled(written)["state"] == "confirmed"
+            written.status_code == 202 and service.wait_until_settled(written)["state"] == "confirmed"
         )
 
 
@@ -72,7 +72,7 @@ def test_an_etag_stands_for_the_values_shown(service: Service, same_field: bool)
     assert [one["operation_id"] for one in read.json()["order"]["pending"]] == [first.headers["Operation-Id"]]
     second = service.http.patch(address, json={"remarks": "danach"}, headers={"If-Match": read.headers["ETag"]})
     assert second.status_code == (412 if same_field else 200), second.text
-    assert service.settled(first)["state"] == "confirmed"
+    assert service.wait_until_settled(first)["state"] == "confirmed"
     assert service.sandbox.value(order_id, "Bemerkungen") == ("zuerst" if same_field else "danach")
     if same_field:
         assert second.json()["conflicts"][0]["theirs"] == second.json()["order"]["remarks"] == "zuerst"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +18,7 @@ from planso_connector.store.maintenance import migrate
 from planso_connector.store.order_rows import to_json
 from planso_connector.workers import startup
 from tests.databases import Store, make_as_of, run_script
-from tests.service import PATIENCE, Service, connected, running, settings_for
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 from tests.store.samples import order
 
 WORKSHOP = "default"
@@ -65,7 +63,7 @@ def interrupted(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store
     url = f"sqlite:///{tmp_path}/old.db"
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql_server")
-        url = server.url(server.fresh("template1"))
+        url = server.url(server.create_database("template1"))
     make_as_of(url, "0003")
     run_script(url, old_orders())
     migrate.migrate(url)
@@ -136,10 +134,7 @@ def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
         assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
 
         interrupted.write(lambda tx: leases.release(tx, "reindex", holder="other"))
-        give_up_at = time.monotonic() + PATIENCE
-        while index_check(service) != ("ready", True, False):
-            assert time.monotonic() < give_up_at
-            threading.Event().wait(0.05)
+        wait_until(lambda: index_check(service) == ("ready", True, False), "the end of the rebuild")
 
         for query in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
             found = get(service, "lookup", **query)
@@ -161,7 +156,7 @@ def test_a_look_up_before_the_first_sync_is_503(tmp_path: Any) -> None:
     with running(away, sandbox) as service:
         answer = service.http.get("/api/lookup", params={"name": PERSON})
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
-    with connected(tmp_path, Sandbox(orders=5)) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=5)) as service:
         assert get(service, "lookup", name=PERSON)["count"] == 0
 
 

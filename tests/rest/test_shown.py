@@ -12,7 +12,7 @@ from planso_connector.domain.caller import Scope
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key
 from tests.rest.routes.write_requests import hide_forms
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 IDS = sorted(Sandbox(orders=20).order_ids())
 SECRET = "Wiebke Unikat"
@@ -21,7 +21,7 @@ SECRET = "Wiebke Unikat"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with keys, `http` with an admin's."""
-    with connected(tmp_path_factory.mktemp("shown"), Sandbox(orders=20)) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("shown"), Sandbox(orders=20)) as running:
         running.http.headers |= make_key(running, Scope.ADMIN, name="admin")
         yield running
 
@@ -111,11 +111,11 @@ def test_cancelling_shows_nothing_of_another_callers_write(service: Service, wri
 def test_a_412_of_an_undo_is_in_the_access_log(service: Service) -> None:
     """It shows the order as it is, although the path does not name it."""
     done = service.put(IDS[6], remarks="anders")
-    service.read_log()
+    service.read_access_log()
     address = f"/api/operations/{done.headers['Operation-Id']}/undo"
     answer = service.http.post(address, headers={"If-Match": '"999"'})
     assert (answer.status_code, answer.json()["order"]["id"]) == (412, IDS[6])
-    routes = [access.route for access in service.read_log() if access.order_ids == (IDS[6],)]
+    routes = [access.route for access in service.read_access_log() if access.order_ids == (IDS[6],)]
     assert routes == ["POST /api/operations/{operation_id}/undo"]
 
 
@@ -124,8 +124,8 @@ def test_a_412_of_an_undo_is_in_the_access_log(service: Service) -> None:
 )
 def test_an_order_has_one_address(service: Service, written: str) -> None:
     """An id written in another way is 422 with every method, and nothing is recorded in the access log."""
-    service.read_log()
-    entries = len(service.read_log())
+    service.read_access_log()
+    entries = len(service.read_access_log())
     address = f"/api/orders/{written.format(IDS[7])}"
     for rest in ("", "/parts", "/sections", "/sections/work", "/history", "/progress"):
         assert service.http.get(address + rest).status_code == 422
@@ -134,4 +134,4 @@ def test_an_order_has_one_address(service: Service, written: str) -> None:
         answer = service.http.request(verb, address, json=body, headers={"If-Match": '"999"'})
         assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["path", "order_id"])
         assert answer.json()["detail"][0]["msg"] == "must be a whole number"
-    assert len(service.read_log()) == entries
+    assert len(service.read_access_log()) == entries

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Sandbox
+from tests.service import wait_until
 
 from .browser import Browser
 
@@ -34,8 +35,7 @@ def test_closing_the_server_ends_hanging_requests() -> None:
     with ThreadPoolExecutor() as pool:
         with sandbox.serve() as url:
             waiting = pool.submit(httpx2.get, f"{url}/do?m=x", timeout=90)
-            while not sandbox.requests:
-                pass
+            wait_until(lambda: sandbox.requests, "the request")
         assert isinstance(waiting.exception(timeout=60), httpx2.RemoteProtocolError)
 
 
@@ -214,8 +214,7 @@ def test_a_late_save_is_applied_whether_its_sender_waits_or_not(browser: Browser
             data={"fields": urlencode(pairs)},
             timeout=httpx2.Timeout(60, read=0.1),
         )
-    while not browser.sandbox.requests[-1].saving:
-        pass
+    wait_until(lambda: browser.sandbox.requests[-1].saving, "the save")
 
     assert browser.sandbox.value(123, "Telefon") == "spät"
     assert not browser.sandbox.requests[-1].heard

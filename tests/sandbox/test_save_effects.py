@@ -1,12 +1,12 @@
 """Effects of saves on values (protocol, section 10), one knob at a time."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from planso_connector.sandbox import Knobs, SaveStyle
+from tests.service import wait_until
 
 from .browser import Browser, replace_value
 from .conftest import Open
@@ -248,11 +248,9 @@ def test_requests_of_one_session_can_wait_for_each_other(open_browser: Open, loc
     sandbox, pairs = first.sandbox, first.pairs(123)
     sandbox.knobs.session_lock, sandbox.knobs.save_latency = locks, 0.8
     sandbox.forget_requests()
-    waits: Callable[[], bool] = lambda: sandbox.in_flight > 0  # noqa: E731
     with ThreadPoolExecutor(2) as pool:
         save = pool.submit(first.save, 123, pairs)
-        while not waits():
-            pass
+        wait_until(lambda: sandbox.in_flight, "the save to wait")
         mine = pool.submit(first.call, 124)
         second.call(125)
         save.result()

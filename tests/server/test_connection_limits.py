@@ -15,12 +15,12 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.server.connections import MAX_UNSENT_BYTES
 from tests.rest import raw
 from tests.rest.limited import CONNECTIONS, PUT, finish_request, limited, start_request
-from tests.service import PATIENCE, Service, connected
+from tests.service import PATIENCE, Service, running_on_sqlite
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with connected(tmp_path_factory.mktemp("service"), Sandbox(orders=20)) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("service"), Sandbox(orders=20)) as running:
         yield running
 
 
@@ -105,7 +105,7 @@ def test_unread_responses_of_all_connections_have_a_bound(tmp_path: Path) -> Non
     head, times = b"GET /api/orders?limit=240 HTTP/1.1\r\nHost: localhost\r\n", 5
     requests = (head + b"\r\n") * (times - 1) + head + b"Connection: close\r\n\r\n"
     with (
-        connected(tmp_path, Sandbox(orders=250), connector_arrival=timedelta(seconds=5 * PATIENCE)) as service,
+        running_on_sqlite(tmp_path, Sandbox(orders=250), connector_arrival=timedelta(seconds=5 * PATIENCE)) as service,
         ExitStack() as stack,
     ):
         size = len(service.http.get("/api/orders?limit=240").content)
@@ -177,7 +177,7 @@ def test_the_head_of_a_pipelined_request_has_a_size(service: Service) -> None:
             assert push(connection, b"x" * 65536, 64 * 1024 * 1024)
     finally:
         service.sandbox.knobs.fail_next = 0
-    assert service.settled(put)["state"] == "confirmed"
+    assert service.wait_until_settled(put)["state"] == "confirmed"
 
 
 def test_silent_connections_keep_nobody_out(limited_service: Service) -> None:
@@ -201,7 +201,9 @@ def test_silent_connections_keep_nobody_out(limited_service: Service) -> None:
 def test_busy_connections_are_not_replaced(tmp_path: Path) -> None:
     """If all connections have requests in flight, one more is 503 with Retry-After, and those go on."""
     with (
-        connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, connector_connections=3) as service,
+        running_on_sqlite(
+            tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, connector_connections=3
+        ) as service,
         ExitStack() as stack,
     ):
         busy = [stack.enter_context(closing(start_request(service, "10.0.0.1"))) for _ in range(3)]

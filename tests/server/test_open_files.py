@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx2
 
 from planso_connector.sandbox import Sandbox
-from tests.process import PATIENCE, connector_process, free_port
-from tests.record import environment
-from tests.service import wait_until
+from tests.laws import environment
+from tests.process import connector_process, free_port
+from tests.service import PATIENCE, wait_until
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def test_what_runs_goes_on_without_a_file_more(tmp_path: Path) -> None:
         sandbox.serve() as planso,
         connector_process(environment(planso, f"sqlite:///{tmp_path}/connector.db"), tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         pid = connector.process.pid
         open_now = len(list(Path(f"/proc/{pid}/fd").iterdir()))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now, open_now))

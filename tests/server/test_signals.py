@@ -14,8 +14,8 @@ import apsw
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.process import PATIENCE, free_port
-from tests.service import wait_until
+from tests.process import free_port
+from tests.service import PATIENCE, wait_until
 
 NEW_NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child"]
 ENDED = (128 + signal.SIGTERM, -signal.SIGTERM)

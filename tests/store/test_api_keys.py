@@ -36,8 +36,8 @@ class Hands:
     def __init__(self, store: Store, shop: str = SHOP) -> None:
         self.now = START
         self._run = store.runner.run
-        self._keys = ApiKeys(store.of(shop).database, lambda: self.now)
-        self._authentication = Authenticator(store.of(shop).database, lambda: self.now)
+        self._keys = ApiKeys(store.for_workshop(shop).database, lambda: self.now)
+        self._authentication = Authenticator(store.for_workshop(shop).database, lambda: self.now)
 
     def create(self, *, expires_in: timedelta | None = None) -> tuple[ApiKey, str]:
         return self._run(self._keys.create("Telefonagent", READ, expires_in))

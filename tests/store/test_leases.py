@@ -80,7 +80,7 @@ _STEPS = st.lists(
 @given(_STEPS)
 def test_whatever_is_asked_in_whatever_order(store: Store, steps: list[tuple[str, str, int, int]]) -> None:
     """A lease changes hands only when it is free or its time is up; each answer says whether it happened."""
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     held: tuple[str, int] | None = None
     for step, who, now, length in steps:
 

@@ -79,12 +79,7 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
         "last_synced_at": at(5),
         "version": 1,
         "pending": [
-            {
-                "operation_id": "op_1",
-                "action": "update",
-                "asked": {"person": 'Jana "J" Müller'},
-                "created_at": at(7),
-            }
+            {"operation_id": "op_1", "action": "update", "asked": {"person": 'Jana "J" Müller'}, "created_at": at(7)}
         ],
     }
 
@@ -270,7 +265,7 @@ _READINGS = st.lists(
 @given(_READINGS)
 def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, str, bool, str]]) -> None:
     """In any sequence of saves: versions never fall and rise exactly with visible changes; later readings stay."""
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     before: tuple[int, str, str | None] = (0, "", None)
     shown: object = None
     for second, person, with_part, what in readings:

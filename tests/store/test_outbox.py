@@ -77,7 +77,7 @@ class Outbox(RuleBasedStateMachine):
     def __init__(self, stores: tuple[Store, Store]) -> None:
         super().__init__()
         shop = f"shop {next(_SHOPS)}"
-        self.stores = stores[0].of(shop), stores[1].of(shop)
+        self.stores = stores[0].for_workshop(shop), stores[1].for_workshop(shop)
         self.second = 100
         self.known: list[Known] = []
         self.ended: dict[str, Operation] = {}
@@ -194,13 +194,7 @@ class Outbox(RuleBasedStateMachine):
         next_at = at(self.second + wait)
         done = self.stores[side].write(
             lambda tx: operations.postpone(
-                tx,
-                one.operation.id,
-                holder=holder,
-                next_at=next_at,
-                message="später",
-                sent_at=sent_at,
-                order_id=number,
+                tx, one.operation.id, holder=holder, next_at=next_at, message="später", sent_at=sent_at, order_id=number
             )
         )
         assert done == (one.is_pending and one.holder == holder)

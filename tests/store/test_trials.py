@@ -27,7 +27,7 @@ def test_the_last_trial_is_kept_beside_what_saves_showed(store: Store) -> None:
     store.write(note)
     store.write(lambda tx: save_evidence.save_trial(tx, TRIAL))
     assert store.read(lambda tx: save_evidence.load_trial(tx)) == TRIAL
-    assert store.of(OTHER_SHOP).read(save_evidence.load_trial) is None
+    assert store.for_workshop(OTHER_SHOP).read(save_evidence.load_trial) is None
     assert store.read(lambda tx: save_evidence.load(tx)).most_pairs == 80
     store.write(lambda tx: save_evidence.save_trial(tx, None))
     assert store.read(lambda tx: save_evidence.load_trial(tx)) is None

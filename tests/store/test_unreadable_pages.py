@@ -90,7 +90,7 @@ def test_the_newest_that_fit_are_kept(
     store: Store, pages: list[tuple[int, str]], at_most: int, at_most_bytes: int
 ) -> None:
     """After each save the newest pages within the bounds stay, the one just saved among them."""
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     expected: list[tuple[int, str]] = []
     for second, (order_id, content) in enumerate(pages):
 

@@ -114,7 +114,7 @@ def forget(tx: Transaction) -> int:
 
 
 def snapshot(store: Store, shop: str) -> dict[str, Any]:
-    return store.of(shop).read(lambda tx: {name: read(tx) for name, read in READS.items()})
+    return store.for_workshop(shop).read(lambda tx: {name: read(tx) for name, read in READS.items()})
 
 
 WRITES: dict[str, Callable[[Transaction, str], object]] = {
@@ -157,11 +157,11 @@ WRITES: dict[str, Callable[[Transaction, str], object]] = {
 @pytest.mark.parametrize("name", WRITES)
 def test_what_one_workshop_does_the_other_does_not_see(store: Store, name: str) -> None:
     """With the same order ids, each write changes its own workshop and nothing that the other can read."""
-    run = store.of(SHOP).write(fill)
-    store.of(OTHER_SHOP).write(fill)
+    run = store.for_workshop(SHOP).write(fill)
+    store.for_workshop(OTHER_SHOP).write(fill)
     mine, other = snapshot(store, SHOP), snapshot(store, OTHER_SHOP)
 
-    store.of(SHOP).write(lambda tx: WRITES[name](tx, run))
+    store.for_workshop(SHOP).write(lambda tx: WRITES[name](tx, run))
 
     assert snapshot(store, OTHER_SHOP) == other
     assert snapshot(store, SHOP) != mine
@@ -170,10 +170,10 @@ def test_what_one_workshop_does_the_other_does_not_see(store: Store, name: str) 
 def test_each_workshop_reads_its_own(store: Store) -> None:
     """With the same order ids, every read shows the asking workshop's rows; a third one has none."""
     for shop in (SHOP, OTHER_SHOP):
-        store.of(shop).write(fill)
+        store.for_workshop(shop).write(fill)
 
     for shop in (SHOP, OTHER_SHOP):
-        (order,) = store.of(shop).read(partial(search.find_orders, filters=OrderFilters())).documents
+        (order,) = store.for_workshop(shop).read(partial(search.find_orders, filters=OrderFilters())).documents
         told = json.loads(order.document)
         assert told["person"] == told["pending"][0]["asked"]["person"] == shop
         assert [entry["operation_id"] for entry in told["pending"]] == ["op_1"]

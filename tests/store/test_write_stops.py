@@ -50,7 +50,7 @@ def test_a_stop_holds_for_its_scope_alone(store: Store) -> None:
 
     stop(store, 1, at(0))
     assert [found(1), found(2), found(None)] == [1, "none", "none"]
-    assert store.of("another").read(lambda tx: write_stops.find_for_order(tx, 1)) is None
+    assert store.for_workshop("another").read(lambda tx: write_stops.find_for_order(tx, 1)) is None
 
     stop(store, None, at(1))
     assert [found(1), found(2), found(None)] == [None, None, None]
@@ -119,7 +119,7 @@ def _settle(tx: Transaction, operation_id: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: list[tuple[str, int | None, int]]) -> None:
     """However stops of an order and of the workshop overlap: a deadline moves by the seconds in which one held."""
-    store = store.of(f"shop {next(_SHOPS)}")
+    store = store.for_workshop(f"shop {next(_SHOPS)}")
     stopped: set[int | None] = set()
     held: dict[str, list[int]] = {}
     second = 0

@@ -1,6 +1,6 @@
 """
-What a storm does to the connector and its surroundings. Each fault begins, lasts some seconds and is over; what it may
-break is held against the laws at the end.
+The faults of a storm. Each lasts some seconds at most and is over when its function returns; whether it broke something
+is checked at the end of the storm.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from random import Random
 
 import httpx2
 
-from tests.silence import frozen
-from tests.storm.scene import PARALLEL_TOTAL, Kind, Scene
+from tests.network_faults import frozen
+from tests.storm.system import PARALLEL_TOTAL, DatabaseKind, System
 
 _HOLD_LOCK = """
 import sqlite3, sys, time
@@ -30,132 +30,133 @@ connection.execute("ROLLBACK")
 
 @dataclass(frozen=True)
 class Fault:
+    """`do` raises AssertionError if the connector does not keep a promise during the fault."""
+
     name: str
-    do: Callable[[Scene, Random], None]
-    databases: tuple[Kind, ...] = ("sqlite", "postgresql", "pgbouncer")
+    do: Callable[[System, Random], None]
+    databases: tuple[DatabaseKind, ...] = ("sqlite", "postgresql", "pgbouncer")
 
 
 def _wait(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def _kill(scene: Scene, _: Random) -> None:
-    scene.kill()
-    scene.start()
+def _kill(system: System, _: Random) -> None:
+    system.kill()
+    system.start()
 
 
-def _restart(scene: Scene, _: Random) -> None:
-    code = scene.stop()
-    assert code in (0, 143), f"SIGTERM ended it with exit code {code}"
-    scene.start()
+def _restart(system: System, _: Random) -> None:
+    code = system.stop()
+    assert code in (0, 143), f"exit code {code} after SIGTERM"
+    system.start()
 
 
-def _freeze(scene: Scene, dice: Random) -> None:
-    with scene.frozen():
+def _freeze(system: System, dice: Random) -> None:
+    with system.frozen():
         _wait(dice.uniform(0.5, 4.0))
 
 
-def _flood(scene: Scene, dice: Random) -> None:
-    """PlanSo hangs, and more dry runs and logins come than the connector answers at once; reads must go on."""
-    orders = sorted(scene.planso.orders())
+def _flood(system: System, dice: Random) -> None:
+    """PlanSo hangs, with more dry runs and logins than the connector accepts at once; reads must be answered."""
+    orders = sorted(system.planso.orders())
+    is_over = threading.Event()
 
-    over = threading.Event()
-
-    def wait_for_planso(number: int) -> None:
+    def send_requests(number: int) -> None:
         order = orders[number % len(orders)]
         body = {"order_id": order, "external_calculation": "nicht gesendet"}
-        with httpx2.Client(base_url=scene.connector.address, timeout=20, verify=False) as http:
-            while not over.wait(0.02):
+        with httpx2.Client(base_url=system.connector.address, timeout=20, verify=False) as http:
+            while not is_over.wait(0.02):
                 with suppress(httpx2.TransportError):
                     if number % 4:
-                        answer = http.put(f"/api/orders/{order}", params={"dry_run": "true"}, json=body)
+                        response = http.put(f"/api/orders/{order}", params={"dry_run": "true"}, json=body)
                     else:
-                        answer = http.post("/api/auth/login")
-                    if answer.status_code == 503:
-                        over.wait(float(answer.headers.get("Retry-After", "1")))
+                        response = http.post("/api/auth/login")
+                    if response.status_code == 503:
+                        is_over.wait(float(response.headers.get("Retry-After", "1")))
 
     answered = 0
     with ThreadPoolExecutor(2 * PARALLEL_TOTAL) as pool:
-        waiting = [pool.submit(wait_for_planso, number) for number in range(2 * PARALLEL_TOTAL)]
+        flooding = [pool.submit(send_requests, number) for number in range(2 * PARALLEL_TOTAL)]
         for _ in range(40):
-            scene.planso.knobs(hang_next=4 * PARALLEL_TOTAL)  # again and again: the weather resets it
+            system.planso.set_knobs(hang_next=4 * PARALLEL_TOTAL)  # again and again: `planso_faults` resets it
             with suppress(httpx2.TransportError):
-                answered += scene.connector.http.get(f"/api/orders/{dice.choice(orders)}").status_code in (200, 404)
+                answered += system.connector.http.get(f"/api/orders/{dice.choice(orders)}").status_code in (200, 404)
             _wait(0.05)
-        over.set()
-        scene.planso.knobs(hang_next=0)
-        for one in waiting:
-            one.result()
-    assert answered >= 20, f"{answered} of 40 reads were answered while {2 * PARALLEL_TOTAL} requests waited for PlanSo"
+        is_over.set()
+        system.planso.set_knobs(hang_next=0)
+        for future in flooding:
+            future.result()
+    assert answered >= 20, f"only {answered} of 40 reads got a response during a flood of requests for PlanSo"
 
 
-def _lock_sqlite(scene: Scene, dice: Random) -> None:
+def _lock_sqlite(system: System, dice: Random) -> None:
     seconds = f"{dice.uniform(0.5, 8.0):.1f}"
-    subprocess.run([sys.executable, "-c", _HOLD_LOCK, scene.database_file, seconds], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", _HOLD_LOCK, system.database_file, seconds], check=False, timeout=60)
 
 
-def _move_sqlite_away(scene: Scene, dice: Random) -> None:
-    """Somebody moves the folder's files away, and back."""
-    names = [path for path in scene.folder.glob("connector.db*") if path.exists()]
-    for path in names:
+def _move_sqlite_away(system: System, dice: Random) -> None:
+    """Rename the database files, and rename them back."""
+    paths = [path for path in system.folder.glob("connector.db*") if path.exists()]
+    for path in paths:
         path.rename(path.with_name(f"away-{path.name}"))
     _wait(dice.uniform(1.5, 3.0))
-    for path in scene.folder.glob("connector.db*"):
-        raise AssertionError(f"the connector made a new {path.name} in place of its database")
-    for path in names:
+    for path in system.folder.glob("connector.db*"):
+        raise AssertionError(f"the connector created a new {path.name} in place of its database")
+    for path in paths:
         path.with_name(f"away-{path.name}").rename(path)
 
 
-def _stop_postgresql(scene: Scene, dice: Random) -> None:
-    assert scene.server is not None
-    scene.server.stop()
+def _stop_postgresql(system: System, dice: Random) -> None:
+    assert system.server is not None
+    system.server.stop()
     _wait(dice.uniform(0.2, 3.0))
-    scene.server.start()
+    system.server.start()
 
 
-def _stop_pooler(scene: Scene, dice: Random) -> None:
-    scene.pooler.close()
+def _stop_pooler(system: System, dice: Random) -> None:
+    system.pooler.close()
     _wait(dice.uniform(0.2, 3.0))
-    scene.start_pooler()
+    system.start_pooler()
 
 
-def _freeze_postgresql(scene: Scene, dice: Random) -> None:
-    assert scene.server is not None
-    with frozen(scene.server):
+def _freeze_postgresql(system: System, dice: Random) -> None:
+    assert system.server is not None
+    with frozen(system.server):
         _wait(dice.uniform(1.0, 14.0))
 
 
-def _silence(scene: Scene, dice: Random) -> None:
-    assert scene.firewall is not None
-    with scene.firewall.closed():
+def _block_network(system: System, dice: Random) -> None:
+    assert system.firewall is not None
+    with system.firewall.closed():
         _wait(dice.uniform(1.0, 14.0))
 
 
-def _forget(scene: Scene, _: Random) -> None:
-    assert scene.firewall is not None
-    scene.firewall.forget()
+def _forget_connections(system: System, _: Random) -> None:
+    assert system.firewall is not None
+    system.firewall.forget()
     _wait(3.0)
 
 
-def _cut(scene: Scene, dice: Random) -> None:
-    assert scene.firewall is not None
+def _cut_connections(system: System, dice: Random) -> None:
+    assert system.firewall is not None
     for _ in range(dice.randint(1, 4)):
-        scene.firewall.cut()
+        system.firewall.cut()
         _wait(0.3)
 
 
-_SERVER: tuple[Kind, ...] = ("postgresql", "pgbouncer")
+_SERVER: tuple[DatabaseKind, ...] = ("postgresql", "pgbouncer")
 FAULTS = (
     Fault("kill -9", _kill),
     Fault("SIGTERM and start", _restart),
     Fault("process frozen", _freeze),
     Fault("flood of dry runs while PlanSo hangs", _flood),
-    Fault("another program holds the database's lock", _lock_sqlite, ("sqlite",)),
+    Fault("another program holds the database lock", _lock_sqlite, ("sqlite",)),
     Fault("database moved away and back", _move_sqlite_away, ("sqlite",)),
     Fault("PostgreSQL: immediate stop, start", _stop_postgresql, _SERVER),
     Fault("PgBouncer: stopped and started", _stop_pooler, ("pgbouncer",)),
     Fault("PostgreSQL: frozen", _freeze_postgresql, _SERVER),
-    Fault("PostgreSQL: network silent", _silence, _SERVER),
-    Fault("PostgreSQL: firewall forgets its connections", _forget, _SERVER),
-    Fault("PostgreSQL: connections cut", _cut, _SERVER),
+    Fault("PostgreSQL: network down", _block_network, _SERVER),
+    Fault("PostgreSQL: firewall forgets its connections", _forget_connections, _SERVER),
+    Fault("PostgreSQL: connections cut", _cut_connections, _SERVER),
 )

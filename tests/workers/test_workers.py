@@ -27,8 +27,8 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
-from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, wait_until_async
-from tests.service import Service, connected, running, settings_for, wait_until
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until, wait_until_async
 
 
 class Over(BaseException):
@@ -91,7 +91,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
     async def story() -> None:
         supervisor = Supervisor()
         async with supervisor.run_workers([Worker("one", run), Worker("done", done, may_end=True)]):
-            await wait_until_async("the first end", supervisor.find_problem)
+            await wait_until_async(supervisor.find_problem, "the first end")
             trouble = supervisor.find_problem()
             assert trouble is not None
             assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
@@ -133,9 +133,9 @@ def test_workers_that_ended_work_again(tmp_path: Path) -> None:
     """
     sandbox = Sandbox(orders=6)
     always = {"connector_sync_interval": timedelta(seconds=2), "connector_sync_hours": "00:00-24:00"}
-    with connected(tmp_path, sandbox, **always) as service:
+    with running_on_sqlite(tmp_path, sandbox, **always) as service:
         wait_until(lambda: workers_check(service)["ok"])
-        ended = service.workers_cancelled()
+        ended = service.cancel_workers()
         assert ended >= WORKERS
         told = service.http.get("/health/ready")
         assert told.status_code == 503
@@ -148,8 +148,8 @@ def test_workers_that_ended_work_again(tmp_path: Path) -> None:
             assert f'planso_connector_worker_restarts_total{{worker="{name}"}} 1.0' in metrics
             assert f'planso_connector_worker_heartbeat_age_seconds{{worker="{name}"}}' in metrics
         assert service.put(sandbox.order_ids()[0], remarks="wieder da").status_code == 200
-        before = service.synced()["last_result"]["started_at"]
-        wait_until(lambda: service.synced()["last_result"]["started_at"] != before, "a sync")
+        before = service.wait_for_sync()["last_result"]["started_at"]
+        wait_until(lambda: service.wait_for_sync()["last_result"]["started_at"] != before, "a sync")
 
 
 def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
@@ -159,11 +159,11 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
     monkeypatch.setattr(outbox, "RENEW_INTERVAL", 0.2)
     monkeypatch.setattr(outbox, "STUCK_AFTER", 0.0)
     sandbox = Sandbox(orders=6)
-    with connected(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
+    with running_on_sqlite(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
         sandbox.knobs.hang_next = 1
         service.http.patch(f"/api/orders/{sandbox.order_ids()[0]}", json={"remarks": "wartet"}, headers=ASYNC)
         wait_until(lambda: sandbox.knobs.hang_next == 0, "a write under way")
-        with service.writer_held():
+        with service.hold_writer():
             wait_until(lambda: not check_named(service, "database")["ok"], "the database's check")
             assert workers_check(service)["ok"]
         wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the outbox")
@@ -192,7 +192,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
             await process.record(NEW_CREATE)
             waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            await wait_until_async("the claim", lambda: other.execute(waiting).fetchall())
+            await wait_until_async(lambda: other.execute(waiting).fetchall(), "the claim")
             running.cancel()
             await asyncio.wait({running})
             closing = asyncio.create_task(process.outbox.close())
@@ -225,15 +225,15 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
         )
 
     def is_renewed() -> bool:
-        service.in_the_database(look)
+        service.write_database(look)
         return until_when[-1] > until_when[0]
 
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         sandbox.knobs.latency = 0.5
         service.http.post("/api/sync", params={"full": "true"})
-        service.in_the_database(partial(rename, "sync_runs", "runs_away"))
+        service.write_database(partial(rename, "sync_runs", "runs_away"))
         threading.Event().wait(0.3)  # some heartbeats
-        service.in_the_database(partial(rename, "runs_away", "sync_runs"))
+        service.write_database(partial(rename, "runs_away", "sync_runs"))
         wait_until(is_renewed, "a heartbeat")
         sandbox.knobs.latency = 0.0
-        assert service.synced()["last_result"] is not None
+        assert service.wait_for_sync()["last_result"] is not None

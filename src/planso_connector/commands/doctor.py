@@ -1,7 +1,5 @@
 """`doctor`: examine a PlanSo installation, or try how it saves on one of its orders."""
 
-from __future__ import annotations
-
 from contextlib import aclosing
 from typing import Annotated
 
@@ -20,10 +18,7 @@ from planso_connector.store import unreadable_pages
 
 def doctor(
     order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
-    replay: Annotated[
-        bool,
-        typer.Option("--replay", help="Parse the unreadable pages again, without PlanSo."),
-    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Parse the unreadable pages again, without PlanSo.")] = False,
     try_write: Annotated[
         int | None,
         typer.Option(

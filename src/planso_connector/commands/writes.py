@@ -1,7 +1,5 @@
 """`planso-connector writes`: the state of writes to PlanSo, resuming them, restoring a damaged order."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, TypeVar

@@ -1,7 +1,5 @@
 """Fold text to the form in which searches compare it: case, accents and notation don't matter."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import cache

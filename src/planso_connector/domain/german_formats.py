@@ -11,8 +11,6 @@ offset (`2025-12-16T12:08:59Z`) become German local time, which a workshop's clo
 date or time is an error.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -74,11 +72,7 @@ class _InvalidTextError(ValueError):
 
 
 def parse_date(
-    text: str,
-    *,
-    month_allowed: bool = False,
-    years: TwoDigitYears = TwoDigitYears.NEAR,
-    today: date | None = None,
+    text: str, *, month_allowed: bool = False, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
 ) -> str:
     """
     The canonical day, or day and time for a time other than midnight; a month where `month_allowed`.

@@ -13,8 +13,6 @@ A process claims a pending operation for the length of a lease. Before the first
 operation is marked as sent; from then on PlanSo is read before anything is sent again.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

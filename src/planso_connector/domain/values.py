@@ -3,8 +3,6 @@ Convert field values by kind: from a caller's text to the canonical value, from 
 compare them. A ValueError says what is accepted. How PlanSo may write a value differently is in `domain.saving`.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """The REST application: its routes, and the middleware around them."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
@@ -159,7 +157,7 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
     # FastAPI's span starts here.
     app.around_error_handler = [
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
-        Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing),
+        Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
     ]
     # FastAPI's error handler stands here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [

@@ -6,8 +6,6 @@ that it sent itself. Text written elsewhere may quote PlanSo, so such a caller g
 operation's state, its failure and the names of fields; what is not known to be harmless is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is known about a request, shared by middleware and routes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

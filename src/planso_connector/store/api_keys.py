@@ -1,7 +1,5 @@
 """API keys. Secrets are stored as digests only; keys are never deleted."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The erasure log: shows whoever knows an identifier that something was erased for it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

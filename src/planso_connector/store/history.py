@@ -1,7 +1,5 @@
 """The change history of each order: what changed from one version to the next, by whom, and when."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """When each order was last seen in PlanSo, and read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@ Leases: let one process at a time do something, among all that share the databas
 renews it, so a dead process loses it. The processes' clocks must agree to well within a lease's duration.
 """
 
-from __future__ import annotations
-
 import secrets
 
 from sqlalchemy import bindparam, delete, or_, select, update

@@ -11,8 +11,6 @@ email    the normalized address (`recognition.emails`)                    equali
 One row per workshop has no kind. Its key is `complete`, or the progress of a rebuild, `[after, done, all]`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@ The outbox: record, claim, mark as sent, postpone and settle operations. Each fu
 life cycle (see `domain.operation`), in the caller's transaction.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
@@ -81,9 +79,7 @@ _IS_UNCLAIMED = or_(c.held_until.is_(None), c.held_until <= bindparam("now"), c.
 _IS_AFTER_NEXT_AT = or_(c.next_at <= bindparam("now"), c.next_at > bindparam("latest_expiry"))
 _other = operations.alias("other")
 _OTHERS_PENDING = select(_other.c.id).where(
-    _other.c.workshop == c.workshop,
-    _other.c.order_id == c.order_id,
-    _other.c.state == OperationState.PENDING.value,
+    _other.c.workshop == c.workshop, _other.c.order_id == c.order_id, _other.c.state == OperationState.PENDING.value
 )
 _IS_OLDEST = ~(
     _OTHERS_PENDING.where(

@@ -1,7 +1,5 @@
 """The orders of the mirror. A later reading is never overwritten by an earlier one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Finds, exports and erases personal data.
 docs/privacy.md says what each table and column holds of people; a test compares that page with the tables.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

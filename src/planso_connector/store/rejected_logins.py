@@ -1,7 +1,5 @@
 """The rejected login, kept across restarts: repeating it can lock the account."""
 
-from __future__ import annotations
-
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 

@@ -6,8 +6,6 @@ Nothing is deleted that a pending operation may still need: the operation, and w
 pending one, which finding a create's order and noticing edits rely on.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Column, ColumnElement, Delete, bindparam, delete, func, select, tuple_

@@ -1,7 +1,5 @@
 """What earlier saves of a workshop showed: how many were clean, and which controls changed along with them."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,12 +22,7 @@ ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
 the last save, an earlier save lost it.
 """
 
-_EFFECT_OF = {
-    Verdict.DEPENDENT: DEPENDENT,
-    Verdict.EDITED: EDITED,
-    Verdict.REPEATED: EDITED,
-    Verdict.LOST: LOST,
-}
+_EFFECT_OF = {Verdict.DEPENDENT: DEPENDENT, Verdict.EDITED: EDITED, Verdict.REPEATED: EDITED, Verdict.LOST: LOST}
 
 _OF_WORKSHOP = save_evidence.c.workshop == bindparam("of_workshop")
 _GET = select(save_evidence).where(_OF_WORKSHOP)
@@ -116,13 +109,7 @@ def record_form(tx: Transaction, names: Iterable[str]) -> None:
 
 
 def record_save(
-    tx: Transaction,
-    *,
-    operation: str,
-    differences: Sequence[Difference],
-    is_clean: bool,
-    pairs: int,
-    now: Instant,
+    tx: Transaction, *, operation: str, differences: Sequence[Difference], is_clean: bool, pairs: int, now: Instant
 ) -> None:
     """Record what a compared save changed unasked; `pairs` is how many name/value pairs were sent."""
     if is_clean:

@@ -1,7 +1,5 @@
 """Sections: what each tab of an order showed. A later reading is never overwritten by an earlier one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, bindparam, func, or_, select

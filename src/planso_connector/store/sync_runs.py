@@ -6,8 +6,6 @@ running ──┬──► done          it reached its end; some orders may hav
           └──► interrupted   the connector stopped during it
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Sequence

@@ -3,8 +3,6 @@ Pieces of one to three characters for SQLite's full-text index, so that a search
 narrow a search down: its result is compared with the texts.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """A bounded number of PlanSo's pages that could not be read, kept to fix the parsers with."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ A stop is set in the transaction that settles the damaged operation, and applies
 `IS_STOPPED` is the SQL condition that an operation is held back by a stop.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -90,13 +88,7 @@ class WriteStop:
 
 
 def stop(
-    tx: Transaction,
-    *,
-    order_id: int | None,
-    operation: str,
-    reason: str,
-    columns: Sequence[str],
-    now: Instant,
+    tx: Transaction, *, order_id: int | None, operation: str, reason: str, columns: Sequence[str], now: Instant
 ) -> None:
     """Stop writes to an order, or with `order_id` None to the workshop. An existing stop is kept and gets `columns`."""
     number = _to_number(order_id)

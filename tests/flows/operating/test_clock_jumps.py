@@ -24,7 +24,7 @@ def at_work(tmp_path: Path, sandbox: Sandbox, clock: SetClock, **changes: Any) -
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, f"sqlite:///{tmp_path}/connector.db", **changes)
         with running(settings, sandbox, clock) as service:
-            service.synced()
+            service.wait_for_sync()
             yield service
 
 
@@ -54,7 +54,7 @@ def test_what_was_accepted_is_carried_through(tmp_path: Path, days: timedelta) -
         asked_after = service.http.patch(f"/api/orders/{third}", json={"remarks": "danach"}, headers=ASYNC)
         sandbox.knobs.fail_next = 0
 
-        assert [service.settled(one)["state"] for one in (waiting, sent, asked_after)] == ["confirmed"] * 3
+        assert [service.wait_until_settled(one)["state"] for one in (waiting, sent, asked_after)] == ["confirmed"] * 3
         assert sandbox.value(order_id, "Bemerkungen") == "wartet"
         again = service.http.post("/api/orders", json={"person": "Nora Neu"}, headers=keyed)
         assert (again.status_code, again.json()["order_id"]) == (200, created.json()["order_id"])
@@ -81,7 +81,7 @@ def test_a_sync_and_the_log_of_accesses_go_on(tmp_path: Path, days: timedelta) -
         wait_until(lambda: service.http.get("/api/sync/status").json()["state"] != "running", "the end")
         assert service.sync(full="true")["state"] == "idle"
         assert service.http.get("/api/orders").json()["stale"] is False
-        assert sum(one.times for one in service.read_log() if order_id in one.order_ids) == 3
+        assert sum(one.times for one in service.read_access_log() if order_id in one.order_ids) == 3
 
 
 def test_a_sync_of_an_earlier_clock_is_not_the_last_one(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_clock_that_is_set_right_again_leaves_no_trace(tmp_path: Path) -> None
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, f"sqlite:///{tmp_path}/connector.db")
         with running(settings, sandbox, clock) as service:
-            told = service.settled(waiting)
+            told = service.wait_until_settled(waiting)
     assert (told["state"], told["message"]) == ("expired", "Its deadline passed, and nothing was sent to PlanSo.")
 
 

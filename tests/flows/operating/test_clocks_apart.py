@@ -34,13 +34,13 @@ def test_one_create_is_one_order(postgresql_url: str, seconds: int) -> None:
         settings = settings_for(sandbox, planso, postgresql_url, planso_timeout=2.0, connector_sync_parts=False)
         right = stack.enter_context(running(settings, sandbox))
         wrong = stack.enter_context(running(settings, sandbox, other))
-        right.synced()
+        right.wait_for_sync()
         for sender in (right, wrong):
             sandbox.knobs.save_latency, sandbox.knobs.lose_answers_by = 2.5, "hang"
             sandbox.knobs.lose_answers_next = 1
             body = {"person": "Nur Einmal", "vehicle_details": {"number_plate": f"WN-NE {len(sandbox.order_ids())}"}}
             answer = sender.http.post("/api/orders", json=body, headers=ASYNC)
-            told = sender.settled(answer)
+            told = sender.wait_until_settled(answer)
             assert told["state"] == "confirmed", told
         wait_until(lambda: sandbox.in_flight == 0, "all that was sent to land")
         assert len(set(sandbox.order_ids()) - before) == 2
@@ -63,7 +63,7 @@ def test_a_clock_that_is_days_ahead_for_a_while_expires_nothing(postgresql_url: 
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, postgresql_url, connector_sync_parts=False)
         with running(settings, sandbox, ahead) as wrong:
-            wrong.synced()
+            wrong.wait_for_sync()
             ahead.ahead = DAYS
             sandbox.knobs.fail_next = 1_000_000
             with running(settings, sandbox) as right:
@@ -73,7 +73,7 @@ def test_a_clock_that_is_days_ahead_for_a_while_expires_nothing(postgresql_url: 
             assert wrong.operation(waiting)["state"] == "pending"
             ahead.ahead = timedelta(0)
             sandbox.knobs.fail_next = 0
-            assert wrong.settled(waiting)["state"] == "confirmed"
+            assert wrong.wait_until_settled(waiting)["state"] == "confirmed"
 
 
 def test_the_servers_clock_counts(postgresql_url: str, sqlite_path: Path) -> None:

@@ -55,7 +55,7 @@ class Held:
         self.url = url
         self.current, self.archived, self.deleted, self.replaced, self.other = self.sandbox.order_ids()[:5]
         with self.serving() as service:
-            service.synced()
+            service.wait_for_sync()
             for order_id in (self.current, self.archived, self.deleted, self.replaced):
                 body: dict[str, Any] = {
                     "person": "Wiebke Unikat",
@@ -73,7 +73,7 @@ class Held:
             assert refused.status_code == 502
             self.sandbox.knobs.refuse_saves = None
             service.sync()
-            service.in_the_database(self.add_pages)
+            service.write_database(self.add_pages)
 
     def add_pages(self, tx: Any) -> None:
         about = self.archived
@@ -155,7 +155,7 @@ def test_a_person_is_exported_and_erased_everywhere(held: Held) -> None:
         assert (erased.still_in_planso, len(erased.records.operations)) == ([held.current], 1)
         assert {order["order_id"] for order in run(flow.export(by_phone))["orders"]} == {held.current}
     with held.serving() as service:
-        service.synced()
+        service.wait_for_sync()
         assert service.http.get("/api/orders", params={"plate": PLATE}).json()["count"] == 1
         assert service.http.get(f"/api/orders/{held.current}/history").json()["count"] == 0
         assert service.http.get(f"/api/orders/{held.deleted}").status_code == 404
@@ -186,7 +186,7 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
     held = Held(tmp_path, f"sqlite:///{sqlite_path}")
     copy = tmp_path / "copy.db"
     with held.serving() as service:
-        service.synced()
+        service.wait_for_sync()
         held.anonymise(service, held.current)
         backup.copy_database(sqlite_path, copy)
         assert traces(sqlite_path)
@@ -212,7 +212,7 @@ def test_pending_operations_prevent_an_erasure(held: Held) -> None:
     """While a write of the person is pending, erasing is refused and does nothing; once it is cancelled, it goes."""
     identifier = Identifier.parse(IdentifierKind.EMAIL, EMAIL)
     with held.serving() as service:
-        service.synced()
+        service.wait_for_sync()
         held.sandbox.knobs.fail_next = 1_000_000
         asynchronous = {"Prefer": "respond-async"}
         answer = service.http.patch(f"/api/orders/{held.current}", json={"remarks": "x"}, headers=asynchronous)
@@ -223,7 +223,7 @@ def test_pending_operations_prevent_an_erasure(held: Held) -> None:
             assert run(flow.plan_erasure(identifier)).pending == [answer.headers["Operation-Id"]]
             assert run(flow.export(identifier))["orders"][0]["history"] == before
         held.sandbox.knobs.fail_next = 0
-        service.settled(answer)
+        service.wait_until_settled(answer)
         with privacy(held.url) as (flow, run):
             assert run(flow.erase(identifier)).id is not None
 
@@ -232,7 +232,7 @@ def test_a_key_stays_used_when_its_write_is_erased(held: Held) -> None:
     """A write whose Idempotency-Key names the person: erased, the key is nowhere, and a repeat is 409, not done."""
     headers = {"Idempotency-Key": "wiebke.unikat@example.org-2026-12-08"}
     with held.serving() as service:
-        service.synced()
+        service.wait_for_sync()
         body = {"phone": PHONE, "remarks": "zweimal?"}
         assert service.http.patch(f"/api/orders/{held.current}", json=body, headers=headers).status_code == 200
         with privacy(held.url) as (flow, run):

@@ -148,7 +148,7 @@ def test_retention_runs_in_one_process(store: Store) -> None:
     until = format_instant(NOW + DAY / 100)
     store.write(lambda tx: leases.acquire(tx, "retention", holder="other", now=format_instant(NOW), until=until))
     assert applied(store) is None
-    assert store.runner.run(Retention(store.of("elsewhere").database, ALL, lambda: NOW).run()) == {}
+    assert store.runner.run(Retention(store.for_workshop("elsewhere").database, ALL, lambda: NOW).run()) == {}
     assert left(store) == {"op_old"}
     store.write(lambda tx: leases.release(tx, "retention", holder="other"))
     assert applied(store) == {"operations": 1}

@@ -12,13 +12,8 @@ from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
-from tests.flows.writing.outbox_process import (
-    NEW_CREATE,
-    OutboxProcess,
-    count_saves,
-    run_until_confirmed,
-    wait_until_async,
-)
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, count_saves, run_until_confirmed
+from tests.service import wait_until_async
 
 DAYS = timedelta(days=2)
 
@@ -34,7 +29,7 @@ def test_what_was_sent_and_never_came_is_sent_again(sqlite_path: Path) -> None:
             sandbox.forget_requests()
             sandbox.knobs.fail_saves_next = 1
             await process.record(Operation("op_back", Action.UPDATE, order, {"person": "Wilma"}))
-            await wait_until_async("the save", lambda: count_saves(sandbox) == 1)
+            await wait_until_async(lambda: count_saves(sandbox) == 1, "the save")
             process.ahead = -DAYS
             return await process.wait_until_settled("op_back")
 
@@ -54,7 +49,7 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> N
                 await process.reader.read_unlisted(order)
             sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
             await process.record(NEW_CREATE)
-            await wait_until_async("the order", lambda: set(sandbox.order_ids()) - before)
+            await wait_until_async(lambda: set(sandbox.order_ids()) - before, "the order")
             process.ahead = -DAYS
             await process.reader.read_unlisted((set(sandbox.order_ids()) - before).pop())
             return await process.wait_until_settled(NEW_CREATE.id)
@@ -75,7 +70,7 @@ def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path, jump
         async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             sandbox.knobs.save_latency = 1.7
             await process.record(NEW_CREATE)
-            await wait_until_async("the mark", lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2)
+            await wait_until_async(lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2, "the mark")
             process.ahead = jump
             return await process.wait_until_settled(NEW_CREATE.id)
 

@@ -19,9 +19,9 @@ from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import parse_instant
 from planso_connector.sandbox import Sandbox
 from tests.databases import PostgresqlServer
-from tests.process import PATIENCE, connector_process
-from tests.service import Service, connected, running, settings_for, wait_until
-from tests.silence import Firewall, firewall, frozen
+from tests.network_faults import Firewall, firewall, frozen
+from tests.process import connector_process
+from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for, wait_until
 
 __all__ = ["firewall"]
 
@@ -39,7 +39,7 @@ def at_work(url: str) -> Iterator[Service]:
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, url, connector_sync_parts=False, connector_database_timeout=3.0)
         with running(settings, sandbox) as service:
-            service.synced()
+            service.wait_for_sync()
             yield service
 
 
@@ -133,7 +133,7 @@ def test_a_commit_that_is_swallowed_is_looked_for(firewall: tuple[Firewall, str]
         answer = service.put(order, remarks="einmal")
         assert recording
         assert answer.status_code in (200, 202), answer.text
-        assert service.settled(answer)["state"] == "confirmed"
+        assert service.wait_until_settled(answer)["state"] == "confirmed"
         assert len(service.http.get("/api/operations").json()["operations"]) == 1
         assert sum(request.saving for request in service.sandbox.requests) == 1
 
@@ -164,9 +164,9 @@ def test_readiness_does_not_blame_a_lock_for_a_broken_connection(firewall: tuple
 
 def test_a_stuck_reader_of_sqlite_is_told(tmp_path: Path) -> None:
     """The same for SQLite on a disk that does not answer."""
-    with connected(tmp_path, Sandbox(orders=6), connector_database_timeout=3.0) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_database_timeout=3.0) as service:
         order = service.sandbox.order_ids()[0]
-        with service.readers_held():
+        with service.hold_readers():
             read = service.http.get(f"/api/orders/{order}")
             assert read.status_code == 503
             assert "has not answered" in read.json()["message"]
@@ -192,7 +192,7 @@ def test_a_silent_postgresql_does_not_hold_the_end(
             "CONNECTOR_SYNC_INTERVAL": "0",
         }
         with connector_process(environment, tmp_path) as connector, ThreadPoolExecutor() as callers:
-            connector.synced()
+            connector.wait_for_sync()
             with fault():
                 read = callers.submit(connector.http.get, "/api/orders")
                 connector.process.send_signal(signal.SIGTERM)

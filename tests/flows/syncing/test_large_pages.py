@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.sandbox import Sandbox
 from tests.planso_proxy import FORM, LIST
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 MOST = 200_000
 LARGE = b" " * MOST * 3
@@ -61,7 +61,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Sw
     sandbox = Sandbox(orders=30)
     sandbox.app = swollen = Swollen(sandbox.app)
     folder: Path = tmp_path_factory.mktemp("large")
-    with connected(folder, sandbox, planso_max_answer=MOST, connector_sync_parts=False) as service:
+    with running_on_sqlite(folder, sandbox, planso_max_answer=MOST, connector_sync_parts=False) as service:
         yield service, swollen
 
 

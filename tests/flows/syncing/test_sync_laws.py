@@ -118,7 +118,7 @@ class Laws(RuleBasedStateMachine):
         self.logins_due += SESSIONS
         choice = settings_for(self.sandbox, self.planso, self.url, connector_planso_concurrency=CONCURRENCY)
         self.service = self.life.enter_context(running(choice, self.sandbox))
-        assert self.service.synced()["state"] in ("idle", "failed")
+        assert self.service.wait_for_sync()["state"] in ("idle", "failed")
 
     def teardown(self) -> None:
         self.life.close()
@@ -223,9 +223,9 @@ class Laws(RuleBasedStateMachine):
                 trouble.append(error)
 
         self.written.clear()
-        self.between.meanwhile = (page, None if page == LIST else order_id), work
+        self.between.on_response = (page, None if page == LIST else order_id), work
         self.service.sync(full=full)
-        self.between.meanwhile = None
+        self.between.on_response = None
         if trouble:
             raise trouble[0]
         mirror = {order["id"]: order for order in self.listed()}
@@ -243,7 +243,7 @@ class Laws(RuleBasedStateMachine):
             order["id"]: (values_in_mirror(order), parts_in_mirror(self.service, order["id"]))
             for order in self.listed()
         }
-        asked, knobs = self.between.asked, self.sandbox.knobs
+        asked, knobs = self.between.requests, self.sandbox.knobs
         order_id = self.pick(pick)
         match fault:
             case "sessions":
@@ -257,7 +257,7 @@ class Laws(RuleBasedStateMachine):
                 knobs.html_for_json_next = 1 + pick % 3
             case "half" | "cut" | "nothing":
                 spoil: Callable[[bytes], bytes] = {"half": half, "cut": cut, "nothing": nothing}[fault]
-                self.between.spoil = spoil if fault != "half" or self.lacks_too_much(step=2) else None
+                self.between.alter_board = spoil if fault != "half" or self.lacks_too_much(step=2) else None
             case "label":
                 knobs.missing_labels.add(EDITS[pick % len(EDITS)][0])
             case "empty" if order_id is not None:
@@ -270,9 +270,9 @@ class Laws(RuleBasedStateMachine):
         knobs.expire_sessions_after, knobs.fail_next, knobs.html_for_json_next, knobs.jitter = None, 0, 0, 0.0
         for held in (knobs.missing_labels, knobs.empty_form_orders, knobs.no_content_orders):
             held.clear()
-        self.between.spoil = None
+        self.between.alter_board = None
         if fault == "sessions":
-            self.logins_due += (self.between.asked - asked) // (3 + pick % 5) + SESSIONS
+            self.logins_due += (self.between.requests - asked) // (3 + pick % 5) + SESSIONS
         if fault in ("sessions", "session"):
             self.planso_is_not_overloaded()
             self.sandbox.expire_sessions()
@@ -300,11 +300,11 @@ class Laws(RuleBasedStateMachine):
             reached.set()
             go_on.wait(PATIENCE)
 
-        self.between.meanwhile = (page, None if page == LIST else self.pick(pick)), hold
+        self.between.on_response = (page, None if page == LIST else self.pick(pick)), hold
         assert self.service.http.post("/api/sync", params={"full": full}).status_code == 202
         while not reached.wait(0.01) and self.service.http.get("/api/sync/status").json()["state"] == "running":
             pass
-        self.between.meanwhile = None
+        self.between.on_response = None
         left = self.copy() if abruptly and self.url.startswith("sqlite") else self.url
         self.life.close()
         go_on.set()
@@ -446,10 +446,10 @@ def test_the_mirror_follows_planso_on_postgresql(postgresql_server: PostgresqlSe
 
     @contextmanager
     def fresh() -> Iterator[str]:
-        name = postgresql_server.lend()
+        name = postgresql_server.borrow_database()
         try:
             yield postgresql_server.url(name)
         finally:
-            postgresql_server.take_back(name)
+            postgresql_server.return_database(name)
 
     check(fresh, 2)

@@ -61,7 +61,7 @@ class Setup:
     @contextmanager
     def service(self) -> Iterator[Service]:
         with running(self.settings, self.sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             yield service
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,8 +22,8 @@ from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations
 from planso_connector.store.engine.database import Database
+from tests.service import PATIENCE, wait_until_async
 
-PATIENCE = 60.0
 NEW_CREATE = Operation("op_new", Action.CREATE, None, {"person": "Nur Einmal", "express_link": "einmal"})
 
 
@@ -90,17 +89,7 @@ class OutboxProcess:
 
     async def wait_for_requests(self, count: int) -> None:
         """Wait until PlanSo got so many requests."""
-        until = time.monotonic() + PATIENCE
-        while sum(request.m != "app" for request in self.sandbox.requests) < count:
-            assert time.monotonic() < until
-            await asyncio.sleep(0.01)
-
-
-async def wait_until_async(what: str, condition: Callable[[], object]) -> None:
-    by = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < by, f"waited in vain for {what}"
-        await asyncio.sleep(0.005)
+        await wait_until_async(lambda: sum(request.m != "app" for request in self.sandbox.requests) >= count)
 
 
 def run_until_confirmed(sandbox: Sandbox, story: Callable[[str], Coroutine[Any, Any, Operation]]) -> Operation:

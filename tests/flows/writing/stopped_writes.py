@@ -19,7 +19,7 @@ SHOP = "default"
 
 def stop_writes(service: Service, order_id: int | None = None, columns: tuple[str, ...] = ("f_1",)) -> None:
     why, now = "1 value was lost: 'Telefon'", format_instant(clock.now())
-    service.in_the_database(
+    service.write_database(
         lambda tx: write_stops.stop(tx, order_id=order_id, operation="op_damage", reason=why, columns=columns, now=now)
     )
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 KNOBS: dict[str, Any] = {
     "take_pairs": None,
@@ -33,7 +33,7 @@ KNOBS: dict[str, Any] = {
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=12), connector_sync_parts=False) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), connector_sync_parts=False) as service:
         yield service
 
 
@@ -161,14 +161,14 @@ def test_what_planso_derives_copies_renews_or_writes_otherwise_is_a_success(serv
 
 def test_a_form_that_stays_blank_after_a_save_stops_the_workshop(tmp_path: Path) -> None:
     """A form that lost nearly all is taken for a temporary fault at first, and for damage if it stays so."""
-    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
         troubles: list[dict[str, Any]] = [{"blank_seconds_after_save": 600.0}, {"take_pairs": 5}]
         for order, trouble in zip(full(service.sandbox), troubles, strict=False):
             before = service.sandbox.value(order, "VIN")
             knobs(service, **trouble)
             body = {"order_id": order, "remarks": "a"}
             asked = service.http.put(f"/api/orders/{order}", json=body, headers={"Prefer": "respond-async"})
-            operation = service.settled(asked)
+            operation = service.wait_until_settled(asked)
             assert operation["state"] == "damaged", trouble
             lost = next(one for one in operation["differences"] if one["label"] == "VIN")
             assert (lost["verdict"], lost["before"]) == ("lost", [before])
@@ -199,7 +199,7 @@ def test_damage_by_a_save_without_an_answer_is_found_and_nothing_is_sent_again(t
     The answer is lost, or the save is carried out after the connector gave up waiting for it: what it did to other
     fields is damage all the same, whether it took what was asked or not, and the damaged form is not saved again.
     """
-    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
         sandbox = service.sandbox
         troubles: list[tuple[dict[str, Any], dict[str, str]]] = [
             ({"lose_answers_next": 1, "lose_answers_by": "504"}, {"remarks": "is not among the first pairs"}),
@@ -211,7 +211,7 @@ def test_damage_by_a_save_without_an_answer_is_found_and_nothing_is_sent_again(t
             knobs(service, take_pairs=20, **trouble)
             body = {"order_id": order, **asked}
             answer = service.http.put(f"/api/orders/{order}", json=body, headers={"Prefer": "respond-async"})
-            operation = service.settled(answer)
+            operation = service.wait_until_settled(answer)
             knobs(service, save_latency=0.0)
             assert operation["state"] == "damaged", (trouble, operation["message"])
             assert sum(request.saving for request in sandbox.requests) == 1, trouble
@@ -221,12 +221,12 @@ def test_damage_by_a_save_without_an_answer_is_found_and_nothing_is_sent_again(t
 
 def test_a_field_that_a_late_save_cleared_as_asked_is_not_called_gone(tmp_path: Path) -> None:
     """Nor are choices that say nothing: what was asked, and what is as it was, is no difference."""
-    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
         order = full(service.sandbox)[0]
         knobs(service, save_latency=2.5)
         body = {"order_id": order, "vehicle_details": {"vin": ""}}
         answer = service.http.put(f"/api/orders/{order}", json=body, headers={"Prefer": "respond-async"})
-        operation = service.settled(answer)
+        operation = service.wait_until_settled(answer)
         assert (operation["state"], operation["differences"]) == ("confirmed", [])
         assert "Gone" not in operation["message"]
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ANSWERS = ("login_page", "redirect_app", "429", "425", "refuse", "403", "html")
 KNOBS: dict[str, Any] = {
@@ -30,7 +30,7 @@ ASYNC = {"Prefer": "respond-async"}
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=14), connector_sync_parts=False) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=14), connector_sync_parts=False) as service:
         yield service
 
 
@@ -166,7 +166,7 @@ def test_an_order_whose_number_was_reused_is_not_written(service: Service) -> No
     sandbox.forget_requests()
     knobs(service)
     for order_id, answer in zip((updated, deleted, undone), waiting, strict=True):
-        operation = service.settled(answer)
+        operation = service.wait_until_settled(answer)
         assert (operation["state"], operation["sent"]) == ("conflict", False), operation
         assert "vehicle_details.number_plate" in operation["message"]
         assert sandbox.value(order_id, "Bemerkungen") == "fremd"
@@ -197,5 +197,5 @@ def test_a_corrected_order_keeps_its_identity(service: Service) -> None:
     waiting = service.http.patch(f"/api/orders/{order_id}", json={"person": "Neu", "phone": "0711 1"}, headers=ASYNC)
     sandbox.edit_field(order_id, "Kennzeichen", "WN-KO 1")
     knobs(service)
-    assert service.settled(waiting)["state"] == "confirmed"
+    assert service.wait_until_settled(waiting)["state"] == "confirmed"
     assert (sandbox.value(order_id, "Fahrername"), sandbox.value(order_id, "Kennzeichen")) == ("Neu", "WN-KO 1")

@@ -41,7 +41,7 @@ def test_a_kill_during_a_sync_leaves_a_clean_start(tmp_path: Path) -> None:
         sandbox.knobs.latency = 0.0
         with connector_process(environment(sandbox, url, tmp_path), tmp_path) as connector:
             assert connector.http.get("/api/orders").json()["count"] > 0
-            wait_until(lambda: connector.synced()["last_result"]["state"] == "done", "a good run")
+            wait_until(lambda: connector.wait_for_sync()["last_result"]["state"] == "done", "a good run")
             page = connector.http.get("/api/orders", params={"limit": "500"}).json()
             assert sorted(order["id"] for order in page["orders"]) == sorted(sandbox.order_ids())
 
@@ -60,7 +60,7 @@ def test_a_kill_during_a_write_loses_nothing(tmp_path: Path) -> None:
     with sandbox.serve() as url:
         settings = environment(sandbox, url, tmp_path)
         with connector_process(settings, tmp_path) as connector:
-            connector.synced()
+            connector.wait_for_sync()
         sandbox.forget_requests()
         sandbox.knobs.latency = 0.15
         for step, order_id in orders.items():

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected, wait_until
+from tests.service import Service, running_on_sqlite, wait_until
 
 
 def none_pending(service: Service) -> bool:
@@ -20,7 +20,7 @@ def test_an_edit_seen_while_the_save_was_on_its_way_is_reported(tmp_path: Path) 
     lands over the edit. The connector saw it: it says so, with the value, and saves nothing more.
     """
     sandbox = Sandbox(orders=6)
-    with connected(tmp_path, sandbox, planso_timeout=1.5) as service:
+    with running_on_sqlite(tmp_path, sandbox, planso_timeout=1.5) as service:
         order_id = sandbox.order_ids()[0]
         before = sandbox.value(order_id, "ExpressLink")
         sandbox.knobs.latency, sandbox.knobs.save_latency = 0.1, 2.75
@@ -32,7 +32,7 @@ def test_an_edit_seen_while_the_save_was_on_its_way_is_reported(tmp_path: Path) 
         wait_until(lambda: not sandbox.knobs.edit_after_next_read, "the second reading")
         wait_until(lambda: any(request.saving for request in sandbox.requests), "the save")
         sandbox.knobs.save_latency = 0.0
-        operation = service.settled(asked)
+        operation = service.wait_until_settled(asked)
         assert (sandbox.value(order_id, "Fahrername"), operation["state"]) == ("Wilma Spät", "confirmed")
         assert sandbox.value(order_id, "ExpressLink") == before
         assert sum(request.saving for request in sandbox.requests) == 1
@@ -44,7 +44,7 @@ def test_an_edit_seen_while_the_save_was_on_its_way_is_reported(tmp_path: Path) 
 def test_a_create_that_waited_for_its_turn_is_not_sent_twice(tmp_path: Path) -> None:
     """How long a create may still land counts from when it was sent, not from when it began to wait for its turn."""
     sandbox = Sandbox(orders=6)
-    with connected(tmp_path, sandbox, planso_timeout=4.0, connector_planso_concurrency=1) as service:
+    with running_on_sqlite(tmp_path, sandbox, planso_timeout=4.0, connector_planso_concurrency=1) as service:
         sandbox.knobs.latency, sandbox.knobs.save_latency = 0.2, 6.0
         sandbox.forget_requests()
         people = [f"Neu Kunde {at}" for at in range(2)]

@@ -115,7 +115,7 @@ def at_work(cutter: tuple[Cutter, str]) -> Iterator[tuple[Cutter, Service]]:
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, cutter[1], connector_sync_parts=False)
         with running(settings, sandbox) as service:
-            service.synced()
+            service.wait_for_sync()
             yield cutter[0], service
 
 
@@ -148,5 +148,5 @@ def test_where_it_can_not_be_looked_for_the_answer_says_so(cutter: tuple[Cutter,
         assert (answer.status_code, "may be recorded" in answer.json()["message"]) == (503, True), answer.text
         assert answer.headers["Operation-Id"] in answer.json()["message"]
         cut.closed = False
-        assert service.settled(answer)["state"] == "confirmed"
+        assert service.wait_until_settled(answer)["state"] == "confirmed"
         assert service.sandbox.value(order, "Bemerkungen") == "Vielleicht"

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from planso_connector.domain import clock
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
-from tests.service import Service, running, settings_for
+from tests.service import Service, running, settings_for, wait_until
 
 PATIENCE = 60.0
 LABELS = {"person": "Fahrername", "express_link": "ExpressLink"}
@@ -118,7 +118,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.start()
-        self.service.synced()
+        self.service.wait_for_sync()
 
     @rule()
     def stop_and_start(self) -> None:
@@ -309,13 +309,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def wait_until_settled(self) -> list[dict[str, Any]]:
         """Wait for the end of all operations; as they are shown then, oldest first."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            left = self.service.http.get("/api/operations", params={"state": "pending"}).json()["operations"]
-            if not left:
-                break
-            assert time.monotonic() < until, left
-            threading.Event().wait(0.02)
+        pending = {"state": "pending"}
+        wait_until(lambda: not self.service.http.get("/api/operations", params=pending).json()["operations"])
         listed = self.service.http.get("/api/operations", params={"limit": "500"}).json()["operations"]
         found = [self.operation(one["id"]) for one in reversed(listed)]
         assert {one.operation for one in self.world.writes} == {one["id"] for one in found}

@@ -18,8 +18,8 @@ from planso_connector.flows.writing.write import WriteRequest, WriteService
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations
 from planso_connector.store.engine.database import Database
-from tests.flows.writing.outbox_process import NEW_CREATE, PATIENCE, OutboxProcess
-from tests.service import connected
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
+from tests.service import PATIENCE, running_on_sqlite
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_the_history_names_people_for_their_own_edits(tmp_path: Path) -> None:
     A write that finds its values in PlanSo already sends nothing, and the history names the person, although the mirror
     gets the values by this write. What the write sent is the connector's change, other changes are the person's.
     """
-    with connected(tmp_path, Sandbox(orders=4)) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=4)) as service:
         order_id = service.sandbox.order_ids()[0]
         service.sandbox.edit_field(order_id, "Fahrername", "Von Hand")
         answer = service.put(order_id, person="Von Hand")

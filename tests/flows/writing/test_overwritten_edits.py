@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -20,7 +19,8 @@ from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
-from tests.flows.writing.outbox_process import NEW_CREATE, PATIENCE, OutboxProcess, count_saves, wait_until_async
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, count_saves
+from tests.service import PATIENCE, wait_until_async
 
 PERSON, EXPRESS = "Fahrername", "ExpressLink"
 AFTER_ITS_DEATH = timedelta(seconds=30)
@@ -33,16 +33,18 @@ def count_readings(sandbox: Sandbox) -> int:
 
 async def wait_until_mirrored(process: OutboxProcess, order: int, express: str) -> None:
     """Wait until the mirror has the value."""
-    by = time.monotonic() + PATIENCE
-    while (known := await process.reader.load_mirrored(order)) is None or known.values.get("express_link") != express:
-        assert time.monotonic() < by, f"waited in vain for {express}"
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            mirrored = await process.reader.load_mirrored(order)
+            if mirrored is not None and mirrored.values.get("express_link") == express:
+                return
+            await asyncio.sleep(0.005)
 
 
 async def wait_for_save(sandbox: Sandbox, after: int = 0) -> None:
     """Wait until, after so many readings, two more were answered and the save has begun."""
-    await wait_until_async("two readings", lambda: count_readings(sandbox) >= after + 2)
-    await wait_until_async("the save to begin", lambda: sandbox.in_flight > 0)
+    await wait_until_async(lambda: count_readings(sandbox) >= after + 2, "two readings")
+    await wait_until_async(lambda: sandbox.in_flight > 0, "the save to begin")
 
 
 async def edit_and_read(process: OutboxProcess, sandbox: Sandbox, order: int, express: str) -> None:
@@ -114,7 +116,7 @@ def test_the_process_that_takes_over_reports_it_too(sqlite_path: Path) -> None:
         await process.record(replace(LATE, order_id=order))
         await wait_for_save(sandbox)
         await edit_and_read(other, sandbox, order, "von Hand")
-        await wait_until_async("the save", lambda: count_saves(sandbox) == 1)
+        await wait_until_async(lambda: count_saves(sandbox) == 1, "the save")
         heir = await stack.enter_async_context(OutboxProcess(sandbox, url, database, AFTER_ITS_DEATH))
         return await heir.wait_until_settled(LATE.id)
 
@@ -147,7 +149,7 @@ def test_what_a_person_took_back_after_the_save_is_not_reported(sqlite_path: Pat
         other = await stack.enter_async_context(OutboxProcess(sandbox, url, database))
         sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
         await process.record(replace(LATE, order_id=order))
-        await wait_until_async("the save", lambda: count_saves(sandbox) == 1)
+        await wait_until_async(lambda: count_saves(sandbox) == 1, "the save")
         await edit_and_read(other, sandbox, order, "von Hand")
         sandbox.edit_field(order, EXPRESS, "alt")
         return await process.wait_until_settled(LATE.id)
@@ -171,13 +173,13 @@ def test_a_save_counts_from_when_it_was_sent(sqlite_path: Path) -> None:
             await process.record(NEW_CREATE)
             await process.wait_for_requests(1)
             held = asyncio.create_task(process.database.write(hold))
-            await wait_until_async("the database to be busy", begun.is_set)
-            await wait_until_async("the mark", lambda: process.database.queue_lengths["write"] > 0)
+            await wait_until_async(begun.is_set, "the database to be busy")
+            await wait_until_async(lambda: process.database.queue_lengths["write"] > 0, "the mark")
             process.ahead = timedelta(seconds=5)
             released = process.clock()
             go_on.set()
             await held
-            await wait_until_async("the save", lambda: count_saves(sandbox) == 1)
+            await wait_until_async(lambda: count_saves(sandbox) == 1, "the save")
             return released, await process.wait_until_settled(NEW_CREATE.id)
 
     with sandbox.serve() as url:

@@ -17,7 +17,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
 from tests.command_line import command_here
 from tests.flows.writing.stopped_writes import count_saves, hide_all_forms, put, resume, stop_writes
-from tests.service import Service, connected, wait_until
+from tests.service import Service, running_on_sqlite, wait_until
 
 PHONE, REMARKS, CLASS, BOX = "Telefon", "Bemerkungen", "Kategorie", "Leasing/Flotte"
 _NUMBERS = itertools.count(1)
@@ -27,7 +27,7 @@ _NUMBERS = itertools.count(1)
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One connector for most tests here; each takes orders of its own."""
     folder = tmp_path_factory.mktemp("back")
-    with connected(folder, Sandbox(orders=40), planso_timeout=1.0, connector_sync_parts=False) as one:
+    with running_on_sqlite(folder, Sandbox(orders=40), planso_timeout=1.0, connector_sync_parts=False) as one:
         yield one
 
 
@@ -81,8 +81,8 @@ def damage(service: Service, order_id: int, **losses: str) -> Damage:
         differences=differences,
         failure={"type": "Damaged"},
     )
-    service.in_the_database(lambda tx: (operations.record(tx, record), None)[1])
-    service.in_the_database(
+    service.write_database(lambda tx: (operations.record(tx, record), None)[1])
+    service.write_database(
         lambda tx: write_stops.stop(
             tx, order_id=order_id, operation=operation, reason="lost", columns=list(names.values()), now=now
         )
@@ -157,7 +157,7 @@ def test_it_goes_before_what_waits_for_the_stopped_order(service: Service, order
         stop_writes(service)
         wait_until(lambda: "stopped since" in service.operation(waiting)["message"])
     resume(service)
-    assert service.settled(waiting)["state"] == "confirmed"
+    assert service.wait_until_settled(waiting)["state"] == "confirmed"
 
     done = damage(service, order_id, **{PHONE: ""})
     with hide_all_forms(service.sandbox):
@@ -168,7 +168,7 @@ def test_it_goes_before_what_waits_for_the_stopped_order(service: Service, order
     assert restore(service, done).status_code == 200
     assert service.operation(waiting)["state"] == "pending"
     resume(service)
-    assert service.settled(waiting)["state"] == "confirmed"
+    assert service.wait_until_settled(waiting)["state"] == "confirmed"
     assert service.sandbox.value(order_id, PHONE) == "0151 23456"
 
 
@@ -192,7 +192,7 @@ def test_it_is_compared_and_not_believed(service: Service, orders: Iterator[int]
 def test_who_may_resume_and_write_back(tmp_path: Path) -> None:
     """With keys: both want `admin`; the state is for all who read or write; values only for who reads orders."""
     sandbox = Sandbox(orders=12)
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         done = damage(service, sandbox.order_ids()[0], **{PHONE: ""})
         environment = {"CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db"}
         keys = {
@@ -234,7 +234,7 @@ def test_the_commands(tmp_path: Path) -> None:
     """status names what is stopped, restore writes back through the running connector, resume asks first."""
     sandbox = Sandbox(orders=12)
     environment = {"CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db"}
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         first, second = sandbox.order_ids()[:2]
         done, other = damage(service, first, **{PHONE: "", REMARKS: ""}), damage(service, second, **{PHONE: ""})
         shown = command_here(tmp_path, "writes", "status", **environment)

@@ -22,7 +22,7 @@ from planso_connector.store.engine.transaction import Row
 from planso_connector.store.tables import save_effects
 from tests.flows.writing.stopped_writes import count_saves, hide_all_forms, put, resume, stop_writes
 from tests.planso_proxy import FORM, PlansoProxy
-from tests.service import Service, connected, running, settings_for, wait_until
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 
 PERSON, PHONE, REMARKS = "Fahrername", "Telefon", "Bemerkungen"
 
@@ -37,7 +37,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("stops")
     sandbox = Sandbox(orders=40)
     sandbox.app = PlansoProxy(sandbox.app)
-    with connected(folder, sandbox, planso_timeout=1.0, connector_sync_parts=False) as one:
+    with running_on_sqlite(folder, sandbox, planso_timeout=1.0, connector_sync_parts=False) as one:
         yield one
 
 
@@ -123,7 +123,7 @@ def test_what_was_accepted_waits_and_is_carried_out_after_resuming(service: Serv
 
     stopped = parse_instant(service.http.get("/api/writes").json()["stops"][0]["since"])
     assert resume(service).status_code == 200
-    ended = service.settled(accepted)
+    ended = service.wait_until_settled(accepted)
     assert (ended["state"], service.sandbox.value(order, PERSON)) == ("confirmed", "Wartet Ab")
     moved = parse_instant(ended["deadline_at"]) - parse_instant(before["deadline_at"])
     assert timedelta(0) < moved <= clock.now() - stopped
@@ -133,14 +133,14 @@ def test_a_stop_between_the_reading_and_the_save_keeps_the_save_back(service: Se
     """Stopped while an attempt is reading: the mark is refused, nothing is sent, and the operation stays unsent."""
     on_its_way, sent = service.sandbox.app, count_saves(service)
     assert isinstance(on_its_way, PlansoProxy)
-    on_its_way.meanwhile = (FORM, order), lambda: stop_writes(service)
+    on_its_way.on_response = (FORM, order), lambda: stop_writes(service)
     accepted = put(service, order, wait=0, person="Gerade Noch")
     wait_until(lambda: "stopped since" in service.operation(accepted)["message"])
     wait_until(lambda: service.operation(accepted)["next_attempt_at"] > service.operation(accepted)["created_at"])
     held_up = service.operation(accepted)
     assert (held_up["state"], held_up["sent"], count_saves(service)) == ("pending", False, sent)
     resume(service)
-    assert service.settled(accepted)["state"] == "confirmed"
+    assert service.wait_until_settled(accepted)["state"] == "confirmed"
 
 
 def test_what_may_have_been_sent_is_looked_for_while_stopped(service: Service, order: int) -> None:
@@ -149,7 +149,7 @@ def test_what_may_have_been_sent_is_looked_for_while_stopped(service: Service, o
     with_lost_answer = put(service, order, wait=0, person="Schon Da")
     wait_until(lambda: service.operation(with_lost_answer)["sent"])
     stop_writes(service)
-    assert service.settled(with_lost_answer)["state"] == "confirmed"
+    assert service.wait_until_settled(with_lost_answer)["state"] == "confirmed"
     assert service.sandbox.value(order, PERSON) == "Schon Da"
 
 
@@ -163,7 +163,7 @@ def test_accepted_columns_are_remembered(service: Service, order: int) -> None:
     assert service.http.get("/api/writes").json()["stops"][0]["columns"] == ["f_1", "f_2"]
     assert resume(service, order_id=order, accept=["f_2"]).status_code == 200
     rows: list[Row] = []
-    service.in_the_database(lambda tx: rows.extend(tx.fetch_all(select(save_effects))))
+    service.write_database(lambda tx: rows.extend(tx.fetch_all(select(save_effects))))
     assert [(row["column"], row["cause"], row["effect"]) for row in rows] == [("f_2", "", "accepted")]
 
 
@@ -203,7 +203,7 @@ def test_a_stop_holds_for_every_process_and_survives_a_restart(tmp_path: Path, d
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, database_url, planso_timeout=1.0)
         with running(settings, sandbox) as one:
-            one.filled()
+            one.fill_mirror()
             with running(settings, sandbox) as other:
                 order = sandbox.order_ids()[0]
                 with hide_all_forms(one.sandbox):
@@ -218,7 +218,7 @@ def test_a_stop_holds_for_every_process_and_survives_a_restart(tmp_path: Path, d
             assert put(later, order, person="X").status_code == 503
             assert count_saves(later) == sent
             assert resume(later).status_code == 200
-            assert later.settled(accepted)["state"] == "confirmed"
+            assert later.wait_until_settled(accepted)["state"] == "confirmed"
     assert sandbox.value(order, PERSON) == "Wartet Auch"
 
 
@@ -226,7 +226,7 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
     """Stopped for longer than the whole deadline, also one whose save is not known to have landed: still pending."""
     sandbox = Sandbox(orders=12)
     changes = {"planso_timeout": 1.0, "connector_write_deadline": timedelta(seconds=10)}
-    with connected(tmp_path, sandbox, **changes) as service:
+    with running_on_sqlite(tmp_path, sandbox, **changes) as service:
         first, second = sandbox.order_ids()[:2]
         with hide_all_forms(service.sandbox):
             unsent = put(service, first, wait=0, person="Ungesendet")
@@ -240,7 +240,7 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
         wait_until(lambda: service.http.get(f"/api/operations/{unsure}").json()["operation"]["attempts"] > 1)
         assert sandbox.value(second, PERSON) != "Unklar"
         resume(service)
-        assert service.settled(unsent)["state"] == "confirmed"
+        assert service.wait_until_settled(unsent)["state"] == "confirmed"
         wait_until(lambda: sandbox.value(second, PERSON) == "Unklar")
 
 
@@ -250,7 +250,7 @@ def _record(
     due = format_instant(parse_instant(now) + deadline)
     whole = Operation(f"op_{order_id:020x}", Action.UPDATE, order_id, asked, created_at=now, next_at=now)
     record = replace(whole, deadline_at=due, first_sent_at=more.get("sent_at"), **more)
-    service.in_the_database(lambda tx: (operations.record(tx, record), None)[1])
+    service.write_database(lambda tx: (operations.record(tx, record), None)[1])
     return record.id
 
 
@@ -268,7 +268,7 @@ def test_the_setting_keeps_every_write_from_planso(tmp_path: Path, setting: str)
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", planso_timeout=1.0)
         with ExitStack() as silence, running(settings, sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             done = put(service, first, "known", person="War Vorher")
             silence.enter_context(hide_all_forms(sandbox))
             accepted = put(service, second, wait=0, person="Wartet")
@@ -308,4 +308,4 @@ def test_the_setting_keeps_every_write_from_planso(tmp_path: Path, setting: str)
         assert sandbox.value(third, PERSON) == was
         assert not any(request.saving for request in sandbox.requests)
         with running(settings, sandbox) as service:
-            assert service.settled(accepted)["state"] == "confirmed"
+            assert service.wait_until_settled(accepted)["state"] == "confirmed"

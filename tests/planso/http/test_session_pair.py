@@ -12,7 +12,7 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.planso_app import LoggedRequest
 from tests.command_line import command_here
-from tests.service import Service, connected, wait_until
+from tests.service import Service, running_on_sqlite, wait_until
 
 FORM = "visual_forms_plain"
 
@@ -36,7 +36,7 @@ def test_callers_do_not_wait_for_a_sync_s_pages(tmp_path: Path) -> None:
     request of a caller is answered while PlanSo serves two of the sync's pages at most.
     """
     sandbox = Sandbox(orders=60)
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         assert live_read(service, sandbox.order_ids()[0]).status_code == 200
         sandbox.knobs.set_json({"session_lock": True, "latency": 0.3})
         sandbox.forget_requests()
@@ -83,7 +83,7 @@ def test_one_session_is_used_where_a_login_ends_the_other(tmp_path: Path) -> Non
     """
     sandbox = Sandbox(orders=24)
     sandbox.knobs.set_json({"one_session_per_account": True, "latency": 0.01, "session_lock": True})
-    with connected(tmp_path, sandbox) as service, ThreadPoolExecutor(4) as pool:
+    with running_on_sqlite(tmp_path, sandbox) as service, ThreadPoolExecutor(4) as pool:
         assert "the first write or live read opens a second one" in auth_status(service)["sessions_reason"]
         for _ in range(2):
             service.begin_sync(full="true")
@@ -92,7 +92,7 @@ def test_one_session_is_used_where_a_login_ends_the_other(tmp_path: Path) -> Non
             created = service.http.post("/api/orders", json={"person": "Neu Hier"})
             assert created.status_code == 200, created.text
             assert service.http.delete(f"/api/orders/{created.json()['order_id']}").status_code == 200
-            assert service.synced()["last_result"]["state"] == "done"
+            assert service.wait_for_sync()["last_result"]["state"] == "done"
         assert sandbox.logins <= 4
         assert all(request.version is not None for request in sandbox.requests if request.saving)
         status = auth_status(service)
@@ -109,7 +109,7 @@ def test_one_session_is_used_where_a_login_ends_the_other(tmp_path: Path) -> Non
 def test_an_ended_session_costs_one_login_when_it_is_needed(tmp_path: Path) -> None:
     """PlanSo ends all sessions again and again: one login for each session that is used, and they stay two."""
     sandbox = Sandbox(orders=12)
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         order_id = sandbox.order_ids()[0]
         for logins, needed in enumerate([live_read, put, live_read, dry_run], start=1):
             assert needed(service, order_id).status_code == 200
@@ -127,7 +127,7 @@ def test_an_ended_session_costs_one_login_when_it_is_needed(tmp_path: Path) -> N
 def test_sessions_that_keep_ending_are_reported(tmp_path: Path) -> None:
     """Each session ends after one request: all is served, readiness is degraded and names the number of logins."""
     sandbox = Sandbox(orders=12)
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         assert readiness_check(service, "planso_sessions")["ok"] is True
         sandbox.knobs.expire_sessions_after = 1
         order_id = sandbox.order_ids()[0]

@@ -129,7 +129,7 @@ def test_writes_wait_while_the_certificate_is_untrusted(secured: tuple[Service, 
     write is confirmed by itself.
     """
     service, front = secured
-    service.filled()
+    service.fill_mirror()
     order_id = service.sandbox.order_ids()[0]
     front.use_certificate("expired")
     body = {"order_id": order_id, "person": "Mit Geduld"}
@@ -140,5 +140,5 @@ def test_writes_wait_while_the_certificate_is_untrusted(secured: tuple[Service, 
     assert service.order(order_id)["pending"]
     assert "certificate" in service.sync()["last_result"]["message"]
     front.use_certificate("right")
-    assert service.settled(answer)["state"] == "confirmed"
+    assert service.wait_until_settled(answer)["state"] == "confirmed"
     assert service.sandbox.value(order_id, "Fahrername") == "Mit Geduld"

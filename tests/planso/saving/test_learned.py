@@ -11,7 +11,7 @@ import pytest
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Installation, Sandbox, SaveStyle
 from tests.planso.saving import hars
-from tests.service import connected
+from tests.service import running_on_sqlite
 
 STYLES = {
     "as assumed": "",
@@ -42,7 +42,7 @@ def test_a_connector_saves_in_the_learned_style(recording: Any, tmp_path: Path, 
     assert tomllib.loads(hars.learn(copy).to_toml()) == tomllib.loads(learned.to_toml())
 
     sandbox = Sandbox(orders=12, installation=Installation(save_style=SaveStyle.from_text(style)))
-    with connected(tmp_path, sandbox, planso_profile=profile) as service:
+    with running_on_sqlite(tmp_path, sandbox, planso_profile=profile) as service:
         order_id = sandbox.order_ids()[3]
         before = dict(sandbox.snapshot(order_id))
         changed = service.put(order_id, remarks="Größe & mehr + %\nzweite Zeile", person="Jörg Meißner")
@@ -102,7 +102,7 @@ def test_recorded_script_values_are_sent(recording: Any, tmp_path: Path) -> None
         order_id = sandbox.order_ids()[3]
         before = dict(sandbox.snapshot(order_id))
         (tmp_path / how).mkdir()
-        with connected(tmp_path / how, sandbox, planso_profile=profile) as service:
+        with running_on_sqlite(tmp_path / how, sandbox, planso_profile=profile) as service:
             assert service.put(order_id, remarks="kurz").status_code == 200
         after = dict(sandbox.snapshot(order_id))
         assert len({name for name in before if before[name] != after[name]}) == 1

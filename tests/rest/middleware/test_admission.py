@@ -24,7 +24,7 @@ from planso_connector.sandbox import Sandbox
 from tests.planso_proxy import PlansoProxy
 from tests.rest import raw
 from tests.rest.keys import make_key
-from tests.service import PATIENCE, Service, connected, wait_until
+from tests.service import PATIENCE, Service, running_on_sqlite, wait_until
 
 MOST = 4
 """Requests that may wait: half of those that may be under way."""
@@ -41,7 +41,7 @@ class Hanging:
     @contextmanager
     def planso_hangs(self, *asks: Callable[[], httpx2.Response]) -> Iterator[list[Future[httpx2.Response]]]:
         """While these wait for it."""
-        with self._between.holding():
+        with self._between.hold_requests():
             waiting = [self._others.submit(ask) for ask in asks]
             wait_until(lambda: self.waiting() == len(asks), "as many to wait")
             yield waiting
@@ -82,7 +82,7 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hanging]:
     sandbox = Sandbox(orders=12)
     sandbox.app = between = PlansoProxy(sandbox.app)
     folder: Path = tmp_path_factory.mktemp("hanging")
-    with connected(folder, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
+    with running_on_sqlite(folder, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         yield Hanging(service, between, others)
 
 
@@ -125,10 +125,10 @@ def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
 def start_waiting_read(service: Service) -> socket.socket:
     """A read that waits for the database; sent again if refused: on a busy machine it may exceed MAX_DELAY."""
     while True:
-        waiting, connection = service.reads_waiting, raw.connect(service.address)
+        waiting, connection = service.queued_reads, raw.connect(service.address)
         connection.sendall(b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wait_until(lambda: service.reads_waiting > waiting or select.select([connection], [], [], 0)[0])  # noqa: B023
-        if service.reads_waiting > waiting:
+        wait_until(lambda: service.queued_reads > waiting or select.select([connection], [], [], 0)[0])  # noqa: B023
+        if service.queued_reads > waiting:
             return connection
         connection.close()
 
@@ -136,18 +136,18 @@ def start_waiting_read(service: Service) -> socket.socket:
 def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) -> None:
     """Beyond MAX_QUEUED_READS a read is 503 at once; those before it are answered, and a write is accepted."""
     with (
-        connected(tmp_path, Sandbox(orders=12)) as service,
+        running_on_sqlite(tmp_path, Sandbox(orders=12)) as service,
         ExitStack() as stack,
         ThreadPoolExecutor() as others,
     ):
         order_id = service.sandbox.order_ids()[0]
         service.put(order_id, remarks="danach ist keine Antwort mehr bereit")
-        with service.readers_held():
+        with service.hold_readers():
             waiting = [stack.enter_context(closing(start_waiting_read(service))) for _ in range(MAX_QUEUED_READS)]
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             accepted = others.submit(service.put, order_id, remarks="doch")
-            wait_until(lambda: service.reads_waiting > MAX_QUEUED_READS)  # the write reads whether there are keys
+            wait_until(lambda: service.queued_reads > MAX_QUEUED_READS)  # the write reads whether there are keys
             assert service.http.get("/health/live").status_code == 200
         assert accepted.result().status_code == 200
         assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}
@@ -160,18 +160,18 @@ def test_writes_that_wait_for_planso_leave_room(tmp_path: Path) -> None:
     sandbox.app = between = PlansoProxy(sandbox.app)
     longer = {"connector_write_wait": 5 * PATIENCE, "planso_timeout": 5 * PATIENCE}
     with (
-        connected(tmp_path, sandbox, connector_parallel_total=4, **longer) as service,
+        running_on_sqlite(tmp_path, sandbox, connector_parallel_total=4, **longer) as service,
         ThreadPoolExecutor() as others,
     ):
         first, second, third = sandbox.order_ids()[:3]
-        with between.holding():
+        with between.hold_requests():
             waiting = [others.submit(service.put, order_id, remarks="wartet") for order_id in (first, second)]
             pending = {"state": "pending"}
             wait_until(lambda: service.http.get("/api/operations", params=pending).json()["count"] == len(waiting))
             accepted = service.put(third, remarks="wartet nicht")
             assert (accepted.status_code, service.http.get(f"/api/orders/{first}").status_code) == (202, 200)
         assert [response.result().status_code for response in waiting] == [200, 200]
-        assert service.settled(accepted)["state"] == "confirmed"
+        assert service.wait_until_settled(accepted)["state"] == "confirmed"
 
 
 WAITING = ["login", "other_login", "dry_run", "create", "delete", "live_read"]
@@ -208,7 +208,7 @@ def test_who_may_not_wait_is_answered_at_once(hanging: Hanging) -> None:
         assert polled["operation"]["state"] == "pending"
         assert not any(answer.done() for answer in waiting)
     assert [answer.result().status_code for answer in waiting] == [200] * MOST
-    assert hanging.service.settled(accepted)["state"] == "confirmed"
+    assert hanging.service.wait_until_settled(accepted)["state"] == "confirmed"
     assert hanging.dry_run().status_code == 200
 
 
@@ -216,7 +216,7 @@ def test_one_key_leaves_room_for_others_to_wait(tmp_path: Path) -> None:
     """Requests of one API key take half of the places; another key's still wait, and get their answers."""
     sandbox = Sandbox(orders=12)
     sandbox.app = between = PlansoProxy(sandbox.app)
-    with connected(tmp_path, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
+    with running_on_sqlite(tmp_path, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         hanging = Hanging(service, between, others)
         greedy, other = make_key(service, Scope.ADMIN, name="greedy"), make_key(service, Scope.ADMIN, name="other")
         service.http.headers |= make_key(service, Scope.METRICS, Scope.ADMIN)
@@ -232,7 +232,7 @@ def test_one_key_leaves_room_for_others_to_wait(tmp_path: Path) -> None:
 def test_a_write_behind_many_others_does_not_wait_in_vain(tmp_path: Path) -> None:
     """A write that can't be confirmed within its wait is 202 at once: long before those that came first are through."""
     many, wait = 30, 10
-    with connected(tmp_path, Sandbox(orders=2 * many), connector_planso_concurrency=1) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=2 * many), connector_planso_concurrency=1) as service:
         service.sandbox.knobs.latency = 0.1
         last, *first = service.sandbox.order_ids()[: many + 1]
 
@@ -248,4 +248,4 @@ def test_a_write_behind_many_others_does_not_wait_in_vain(tmp_path: Path) -> Non
         )
         assert (answer.status_code, pending() > many * 2 // 3) == (202, True)
         service.sandbox.knobs.latency = 0.0
-        assert service.settled(answer)["state"] == "confirmed"
+        assert service.wait_until_settled(answer)["state"] == "confirmed"

@@ -22,7 +22,7 @@ def service(database_url: str) -> Iterator[Service]:
     """A connector with keys on each database, `http` with an admin's, and a PlanSo that fails."""
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         service.http.headers |= make_key(service, Scope.ADMIN, name="admin")
         sandbox.knobs.fail_next = 1000
         yield service
@@ -50,7 +50,7 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
         ]
         goes_on = pool.submit(service.http.get, poll, params={"wait": "3"})
         wait_until(lambda: len(pending(service)) == 2, "both writes")
-        service.in_the_database(revoke)
+        service.write_database(revoke)
         for answer in (future.result(PATIENCE) for future in waiting):
             assert answer.status_code == 401, answer.text
             assert answer.json() == {"success": False, "message": "This API key was revoked."}

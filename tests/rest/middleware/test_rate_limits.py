@@ -24,7 +24,7 @@ from tests.rest.limited import (
     new_address,
     start_request,
 )
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ORDERS = 20
 
@@ -77,7 +77,7 @@ def test_an_ipv6_network_is_one_address(limited_service: Service) -> None:
 def test_a_forged_address_is_not_believed(tmp_path: Path, limited_service: Service, address: str) -> None:
     """X-Forwarded-For counts from configured proxies alone, and of it what they wrote: the last entry."""
     settings = {"connector_address_rate_limit": "5/h"}
-    with connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as unproxied:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as unproxied:
         assert {ask(unproxied, f"10.9.9.{number}").status_code for number in range(10)} == {404, 429}
     forged = [ask(limited_service, f"10.9.{number}.9, {address}").status_code for number in range(ADDRESS_RATE + 1)]
     assert forged == [404] * ADDRESS_RATE + [429]
@@ -102,7 +102,7 @@ def test_requests_in_flight_have_a_limit(tmp_path: Path, address: str) -> None:
         "connector_trusted_proxies": "127.0.0.1",
     }
     with (
-        connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as service,
+        running_on_sqlite(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as service,
         ExitStack() as stack,
     ):
 
@@ -130,6 +130,6 @@ def test_an_invalid_rate_ends_the_start(tmp_path: Path, rate: str) -> None:
     """The message says how a rate is written."""
     with (
         pytest.raises(SettingsError, match=r"CONNECTOR_RATE_LIMIT: .*accepted: .*100/s"),
-        connected(tmp_path, Sandbox(orders=1), connector_rate_limit=rate),
+        running_on_sqlite(tmp_path, Sandbox(orders=1), connector_rate_limit=rate),
     ):
         pass

@@ -20,7 +20,7 @@ from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 from tests.store.samples import at
 
 IDS = sorted(Sandbox(orders=60).order_ids())
@@ -40,7 +40,7 @@ EVERY_FIELD = {f.name: f.example for f in fields_accepted_in(RequestKind.UPDATE)
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with keys, `http` with an admin's."""
-    with connected(tmp_path_factory.mktemp("callers"), Sandbox(orders=60)) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("callers"), Sandbox(orders=60)) as running:
         running.http.headers |= make_key(running, Scope.ADMIN, name="admin")
         yield running
 
@@ -338,7 +338,7 @@ def test_readiness_shows_checks_only_with_a_key(service: Service) -> None:
 
 def test_orders_shown_are_in_the_access_log(service: Service) -> None:
     """Each way of reading orders records caller, route and orders; what shows none, or fails, records nothing."""
-    service.read_log()
+    service.read_access_log()
     headers = make_key(service, Scope.ORDERS_READ, Scope.ORDERS_WRITE)
     key_id, order_id = headers["Authorization"].split("_")[1], IDS[20]
     written = ask(service, f"PATCH /api/orders/{order_id}", headers, json={"remarks": "fürs Protokoll"})
@@ -355,7 +355,9 @@ def test_orders_shown_are_in_the_access_log(service: Service) -> None:
         ask(service, f"GET /api/orders/{address}", headers)
     ask(service, f"GET /api/orders/{order_id}", {})
     ask(service, "GET /api/sync/status", headers)
-    found = {(entry.route, entry.order_ids, entry.times) for entry in service.read_log() if entry.caller == key_id}
+    found = {
+        (entry.route, entry.order_ids, entry.times) for entry in service.read_access_log() if entry.caller == key_id
+    }
     alone = (order_id,)
     assert matched
     assert found == {
@@ -372,7 +374,7 @@ def test_without_any_key_only_this_machine_is_served(tmp_path: Path) -> None:
     By its own names, without a proxy's headers and not from another site's page; everything else is refused with a
     message. An unknown key is refused too. As soon as there is a key, every request needs one.
     """
-    with connected(tmp_path, Sandbox(orders=12)) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12)) as service:
         route, port = "GET /api/orders", urlsplit(service.address).port
         for host in (f"127.0.0.1:{port}", f"localhost:{port}", "localhost", f"[::1]:{port}", "127.0.0.2"):
             assert ask(service, route, {"Host": host}).status_code == 200
@@ -407,10 +409,10 @@ def test_without_any_key_only_this_machine_is_served(tmp_path: Path) -> None:
 def test_anonymous_callers_are_admitted_if_configured(tmp_path: Path) -> None:
     """CONNECTOR_ALLOW_ANONYMOUS=yes serves what a proxy forwards, under any name, until there is a key."""
     named = {"connector_allowed_hosts": "werkstatt.example", "connector_allow_anonymous": True}
-    with connected(tmp_path, Sandbox(orders=12), **named) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), **named) as service:
         headers = {"X-Forwarded-For": "203.0.113.9", "Host": "werkstatt.example", "Origin": "https://werkstatt.example"}
         assert ask(service, "GET /api/orders?limit=1", headers).status_code == 200
-        (access,) = service.read_log()
+        (access,) = service.read_access_log()
         assert (access.caller, access.route, len(access.order_ids)) == ("", "GET /api/orders", 1)
         make_key(service, Scope.ADMIN)
         assert ask(service, "GET /api/orders", headers).status_code == 401

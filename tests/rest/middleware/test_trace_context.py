@@ -75,7 +75,7 @@ def test_log_lines_carry_the_trace(tmp_path: Path) -> None:
             "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
         }
         with connector_process(environment, tmp_path) as connector:
-            connector.synced()
+            connector.wait_for_sync()
             order_id = sandbox.order_ids()[0]
             body = {"order_id": order_id, "remarks": "Spur"}
             answer = connector.http.put(f"/api/orders/{order_id}", json=body, headers={"traceparent": GIVEN})

@@ -10,7 +10,7 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import SettingsError
 from tests.rest import raw
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ORDERS = 20
 SITE = "https://board.example"
@@ -20,7 +20,7 @@ SITE = "https://board.example"
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with names, and one other site that may ask."""
     settings = {"connector_allowed_hosts": "connector.example, *.wild.example", "connector_cors_origins": SITE}
-    with connected(
+    with running_on_sqlite(
         tmp_path_factory.mktemp("named"), Sandbox(orders=12), connector_allow_anonymous=True, **settings
     ) as running:
         yield running
@@ -83,15 +83,15 @@ def test_an_ambiguous_header_is_400(service: Service, head: bytes) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"])
 def test_a_page_of_another_site_may_not_write(service: Service, origin: str) -> None:
     """POST /api/sync takes no body and needs no preflight: a foreign page's Origin makes it 403."""
-    runs = service.synced()["last_result"]
+    runs = service.wait_for_sync()["last_result"]
     assert service.http.post("/api/sync", headers={"Origin": origin}).status_code == 403
-    assert service.synced()["last_result"] == runs
+    assert service.wait_for_sync()["last_result"] == runs
 
 
 def test_our_own_page_may_write(service: Service) -> None:
     """/docs sends requests from the connector's own origin."""
     assert service.http.post("/api/sync", headers={"Origin": service.address}).status_code == 202
-    service.synced()
+    service.wait_for_sync()
 
 
 def test_a_page_of_another_site_reads_only_if_configured(service: Service, named: Service) -> None:
@@ -106,7 +106,7 @@ def test_a_page_of_another_site_reads_only_if_configured(service: Service, named
     other = named.http.get("/api/orders", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
     assert named.http.post("/api/sync", headers={"Origin": SITE}).status_code == 202
-    named.synced()
+    named.wait_for_sync()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,6 @@ def test_an_invalid_entry_ends_the_start(tmp_path: Path, setting: str, value: st
     """The message names the setting and what is accepted."""
     with (
         pytest.raises(SettingsError, match=f"{setting.upper()}.*accepted"),
-        connected(tmp_path, Sandbox(orders=1), **{setting: value}),
+        running_on_sqlite(tmp_path, Sandbox(orders=1), **{setting: value}),
     ):
         pass

@@ -16,7 +16,7 @@ from planso_connector.domain.caller import Scope
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key as make
-from tests.service import PATIENCE, Service, connected
+from tests.service import PATIENCE, Service, running_on_sqlite
 
 ORDERS = 40
 IDS = iter(sorted(Sandbox(orders=ORDERS).order_ids()))
@@ -209,7 +209,7 @@ def test_appending_needs_what_the_field_needs(service: Service, order: int) -> N
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=6), planso_timeout=1.0, connector_sync_parts=False) as started:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), planso_timeout=1.0, connector_sync_parts=False) as started:
         yield started
 
 
@@ -223,5 +223,5 @@ def test_an_answer_that_got_lost_appends_nothing_twice(slow: Service, is_kept: b
     sent = slow.http.patch(
         f"/api/orders/{order_id}", json={"remarks_append": "Ruft an."}, headers={"Prefer": "respond-async"}
     )
-    assert slow.settled(sent)["state"] == "confirmed"
+    assert slow.wait_until_settled(sent)["state"] == "confirmed"
     assert held(slow, order_id) == ["Ruft an.", "Ruft an."]

@@ -65,7 +65,7 @@ def test_an_unchanged_order_is_304(service: Service, order: int) -> None:
         assert service.http.get(address, headers={"If-None-Match": first}).status_code == 200
         assert service.http.get(address, headers={"If-None-Match": pending}).status_code == 304
         assert put(service, order, {"remarks": "x"}, If_Match=pending, Prefer="wait=0").status_code == 202
-    service.settled(accepted)
+    service.wait_until_settled(accepted)
     assert service.http.get(address, headers={"If-None-Match": pending}).status_code == 200
 
 
@@ -128,7 +128,7 @@ def test_an_edit_during_the_save_is_reported(service: Service, order: int) -> No
         service.sandbox.edit_field(order, REMARKS, "gleichzeitig")
     finally:
         service.sandbox.knobs.latency = 0.0
-    operation = service.settled(accepted)
+    operation = service.wait_until_settled(accepted)
     assert operation["state"] == "confirmed"
     assert REMARKS in operation["message"]
     assert service.sandbox.value(order, REMARKS) == service.order(order)["remarks"] == "gleichzeitig"

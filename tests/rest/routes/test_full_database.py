@@ -9,15 +9,7 @@ import apsw
 
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Transaction
-from tests.rest.routes.write_requests import (
-    REMARKS,
-    build_write,
-    count_saves,
-    hide_forms,
-    list_operations,
-    put,
-    send,
-)
+from tests.rest.routes.write_requests import REMARKS, build_write, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, wait_until
 
 ORDERS = 40
@@ -45,7 +37,7 @@ def read_only(service: Service) -> Iterator[None]:
         assert isinstance(tx, sqlite.SqliteTransaction)
         taken.append(tx._connection)  # noqa: SLF001 - a test's hand on the disk
 
-    service.in_the_database(take)
+    service.write_database(take)
     switch_query_only(taken[0], on=True)
     try:
         yield
@@ -70,7 +62,7 @@ def test_a_full_disk_is_503_and_records_nothing(service: Service, order: int) ->
     # More than the pages that are free by now.
     long = ("remarks", "damage_description", "workshop_distribution", "external_calculation")
     asked = dict.fromkeys(long, "🚗" * 20_000)
-    service.in_the_database(limit_pages(1))
+    service.write_database(limit_pages(1))
     try:
         answer = put(service, order, asked, Idempotency_Key="full")
         assert (answer.status_code, answer.json()["success"]) == (503, False)
@@ -79,7 +71,7 @@ def test_a_full_disk_is_503_and_records_nothing(service: Service, order: int) ->
         assert list_operations(service, limit=500) == recorded
         assert service.sandbox.snapshot(order) == before
     finally:
-        service.in_the_database(limit_pages(100_000))
+        service.write_database(limit_pages(100_000))
     assert put(service, order, asked, Idempotency_Key="full").status_code == 200
     assert len(service.sandbox.value(order, REMARKS)) == 20_000
 
@@ -102,5 +94,5 @@ def test_a_read_only_database_is_503_and_nothing_is_sent(service: Service, order
         operation = service.http.get(address, params={"wait": "2"}).json()["operation"]
         assert (operation["state"], count_saves(service, order)) == ("pending", 0)
         assert len(list_operations(service, order_id=order)) == 1
-    assert service.settled(accepted)["state"] == "confirmed"
+    assert service.wait_until_settled(accepted)["state"] == "confirmed"
     assert count_saves(service, order) == 1

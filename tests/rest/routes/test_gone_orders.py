@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected, running, settings_for
+from tests.service import Service, running, running_on_sqlite, settings_for
 
 MIRROR_PATHS = ("", "/parts", "/progress", "/sections", "/sections/stamped_timings")
 REQUESTS_THAT_NOTICE: dict[str, Callable[[Service, int], httpx2.Response]] = {
@@ -27,7 +27,7 @@ def test_any_request_that_finds_an_order_deleted_marks_it_deleted(database_url: 
     with sandbox.serve() as url, ThreadPoolExecutor(len(REQUESTS_THAT_NOTICE)) as pool:
         settings = settings_for(sandbox, url, database_url, connector_sync_extended=True)
         with running(settings, sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             for order_id in orders.values():
                 assert service.http.get(f"/api/orders/{order_id}/sections/stamped_timings").status_code == 200
                 sandbox.delete(order_id)
@@ -47,7 +47,7 @@ def test_any_request_that_finds_an_order_deleted_marks_it_deleted(database_url: 
 
 def test_an_empty_form_is_no_deletion(tmp_path: Path) -> None:
     """Of a listed order, or of all orders: the order stays as it was, and the response says so."""
-    with connected(tmp_path, Sandbox(orders=8)) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=8)) as service:
         order_id, archived = service.sandbox.order_ids()[:2]
         service.sandbox.archive(archived)
         service.sync()

@@ -87,7 +87,7 @@ def test_a_repeated_request_joins_the_one_under_way(service: Service, order: int
         assert (first.status_code, again.status_code) == (202, 202)
         assert first.headers["Location"] == again.headers["Location"]
         assert len(list_operations(service, order_id=order)) == 1
-    assert service.settled(first)["state"] == "confirmed"
+    assert service.wait_until_settled(first)["state"] == "confirmed"
     assert put(service, order, {"person": "Einmal"}, Idempotency_Key="joins").status_code == 200
     assert count_saves(service, order) == 1
 

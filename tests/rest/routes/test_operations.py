@@ -10,15 +10,7 @@ from contextlib import closing
 import pytest
 
 from tests.rest import raw
-from tests.rest.routes.write_requests import (
-    PERSON,
-    REMARKS,
-    count_saves,
-    hide_forms,
-    list_operations,
-    put,
-    send,
-)
+from tests.rest.routes.write_requests import PERSON, REMARKS, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, wait_until
 
 ORDERS = 40
@@ -49,7 +41,7 @@ def test_a_write_that_is_not_confirmed_in_time_is_accepted(service: Service, ord
         assert operation["created_at"] < operation["next_attempt_at"] < operation["deadline_at"]
         assert operation["settled_at"] is None
         assert "empty form" in operation["message"]
-    operation = service.settled(accepted)
+    operation = service.wait_until_settled(accepted)
     assert (operation["state"], operation["before"]) == ("confirmed", {"person": old})
     assert (operation["sent"], operation["next_attempt_at"]) == (True, None)
     assert operation["settled_at"] > operation["created_at"]
@@ -78,7 +70,7 @@ def test_the_caller_says_how_long_it_waits(
     finally:
         service.sandbox.knobs.latency = 0.0
     assert (answer.status_code, answer.headers.get("Preference-Applied")) == (status, applied)
-    assert service.settled(answer)["state"] == "confirmed"
+    assert service.wait_until_settled(answer)["state"] == "confirmed"
 
 
 def test_preferences_may_come_in_two_headers(service: Service, order: int) -> None:
@@ -146,7 +138,7 @@ def test_a_create_that_is_not_confirmed_has_no_number_yet(service: Service) -> N
     finally:
         service.sandbox.knobs.latency = 0.0
     assert (accepted.status_code, accepted.json()["order_id"]) == (202, None)
-    order_id = service.settled(accepted)["order_id"]
+    order_id = service.wait_until_settled(accepted)["order_id"]
     assert service.sandbox.value(order_id, PERSON) == service.order(order_id)["person"] == "Bald Da"
 
 
@@ -176,7 +168,7 @@ def test_a_write_is_cancelled_while_nothing_was_sent(service: Service, order: in
         assert (cancelled.json()["operation"]["state"], cancelled.json()["operation"]["sent"]) == ("refused", False)
         assert "ancelled" in cancelled.json()["operation"]["message"]
         assert service.http.post(f"{accepted.headers['Location']}/cancel").status_code == 409
-    assert service.settled(behind)["state"] == "confirmed"
+    assert service.wait_until_settled(behind)["state"] == "confirmed"
     assert service.sandbox.value(order, PERSON) != "Doch Nicht"
     assert (count_saves(service, order), service.sandbox.value(order, REMARKS)) == (1, "danach")
     late = service.http.post(f"{behind.headers['Location']}/cancel")
@@ -201,7 +193,7 @@ def test_what_may_have_been_sent_is_not_cancelled(service: Service, order: int) 
         cancelled = service.http.post(f"{accepted.headers['Location']}/cancel")
         assert cancelled.status_code == 409
         assert "sent to PlanSo already" in cancelled.json()["message"]
-    assert service.settled(accepted)["state"] == "confirmed"
+    assert service.wait_until_settled(accepted)["state"] == "confirmed"
     assert count_saves(service, order) == 1
 
 

@@ -17,7 +17,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("query")
     sandbox = Sandbox(orders=80)
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{folder}/c.db"), sandbox) as started:
-        started.synced()
+        started.wait_for_sync()
         yield started
 
 

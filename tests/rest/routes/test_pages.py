@@ -9,7 +9,7 @@ import pytest
 
 from planso_connector.sandbox import Sandbox
 from tests.rest import raw
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ORDERS = 20
 PERSONAL = ("/api/orders", "/api/orders/1", "/api/lookup?q=x", "/api/operations", "/api/sync/status", "/nothing")
@@ -57,7 +57,7 @@ def test_hsts_only_behind_a_trusted_https_proxy(service: Service, tmp_path_facto
     https = {"X-Forwarded-Proto": "https"}
     assert "Strict-Transport-Security" not in service.http.get("/health/live", headers=https).headers
     folder = tmp_path_factory.mktemp("https")
-    with connected(folder, Sandbox(orders=12), connector_trusted_proxies="127.0.0.1") as proxied:
+    with running_on_sqlite(folder, Sandbox(orders=12), connector_trusted_proxies="127.0.0.1") as proxied:
         assert "max-age=" in proxied.http.get("/api/orders", headers=https).headers["Strict-Transport-Security"]
         assert "Strict-Transport-Security" not in proxied.http.get("/api/orders").headers
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 SAYS_MISSING = ("E-Teile offen", "E-Teile Rückstand")
 
@@ -17,7 +17,7 @@ SAYS_MISSING = ("E-Teile offen", "E-Teile Rückstand")
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     path: Path = tmp_path_factory.mktemp("parts")
-    with connected(path, Sandbox(orders=60, installation=Installation(parts_markup="second"))) as service:
+    with running_on_sqlite(path, Sandbox(orders=60, installation=Installation(parts_markup="second"))) as service:
         yield service
 
 

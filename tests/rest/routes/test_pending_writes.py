@@ -11,15 +11,8 @@ import sqlalchemy as sa
 
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.tables import operations
-from tests.rest.routes.write_requests import (
-    PERSON,
-    count_saves,
-    hide_forms,
-    list_operations,
-    put,
-    send,
-)
-from tests.service import Service, connected, wait_until
+from tests.rest.routes.write_requests import PERSON, count_saves, hide_forms, list_operations, put, send
+from tests.service import Service, running_on_sqlite, wait_until
 
 ORDERS = 40
 SETTINGS = {"planso_timeout": 1.0, "connector_sync_parts": False}
@@ -41,7 +34,7 @@ def test_pending_values_are_shown_beside_those_of_planso(service: Service, order
             ]
         assert service.http.get("/api/orders", params={"person": "Kommt Noch"}).json()["orders"] == []
         assert service.http.post(f"{second.headers['Location']}/cancel").status_code == 200
-    assert service.settled(first)["state"] == "confirmed"
+    assert service.wait_until_settled(first)["state"] == "confirmed"
     assert (service.order(order)["person"], service.order(order)["pending"]) == ("Kommt Noch", [])
 
 
@@ -54,7 +47,7 @@ def test_writes_to_one_order_are_carried_out_in_sequence(service: Service, order
             assert put(service, well, {"person": f"Name {number}"}).status_code == 200
         assert {service.operation(answer)["state"] for answer in accepted} == {"pending"}
         assert [service.operation(answer)["attempts"] for answer in accepted[1:]] == [0, 0, 0]
-    ended = [service.settled(answer) for answer in accepted]
+    ended = [service.wait_until_settled(answer) for answer in accepted]
     assert [operation["state"] for operation in ended] == ["confirmed"] * 4
     assert [operation["before"]["person"] for operation in ended[1:]] == ["Name 0", "Name 1", "Name 2"]
     assert service.sandbox.value(stuck, PERSON) == "Name 3"
@@ -80,7 +73,7 @@ def test_after_its_deadline_a_write_is_given_up(tmp_path: Path) -> None:
     """PlanSo away for longer than the deadline: expired, nothing was sent, as the message says, nor ever is."""
     deadline = timedelta(minutes=10)
     with (
-        connected(tmp_path, Sandbox(orders=12), connector_write_deadline=deadline) as service,
+        running_on_sqlite(tmp_path, Sandbox(orders=12), connector_write_deadline=deadline) as service,
         ThreadPoolExecutor() as elsewhere,
     ):
         order_id, another, well = service.sandbox.order_ids()[:3]
@@ -92,10 +85,10 @@ def test_after_its_deadline_a_write_is_given_up(tmp_path: Path) -> None:
                 begun, ends = (datetime.fromisoformat(one[at]) for at in ("created_at", "deadline_at"))
                 assert ends - begun == deadline
             ten_minutes_pass = sa.update(operations).values(deadline_at=operations.c.created_at)
-            service.in_the_database(lambda tx: (tx.execute(ten_minutes_pass), None)[1])
+            service.write_database(lambda tx: (tx.execute(ten_minutes_pass), None)[1])
             late = waiting.result()
             assert (late.status_code, late.json()["success"]) == (504, False)
-            ended = [service.settled(answer) for answer in (*accepted, late)]
+            ended = [service.wait_until_settled(answer) for answer in (*accepted, late)]
         assert [operation["state"] for operation in ended] == ["expired"] * 3
         assert all("nothing was sent" in operation["message"] for operation in ended)
         assert "nothing was sent" in late.json()["message"]
@@ -107,7 +100,7 @@ def test_after_its_deadline_a_write_is_given_up(tmp_path: Path) -> None:
 
 def test_writes_beyond_the_limit_of_pending_ones_are_refused(tmp_path: Path) -> None:
     """Beyond them a write is 503 and leaves nothing; what was taken on is answered still; with room, it is taken on."""
-    with connected(tmp_path, Sandbox(orders=4), connector_pending=2, connector_sync_parts=False) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=4), connector_pending=2, connector_sync_parts=False) as service:
         first, second, third, _ = service.sandbox.order_ids()
         service.sandbox.knobs.fail_next = 1_000_000
         headers = {"Prefer": "respond-async"}
@@ -121,5 +114,5 @@ def test_writes_beyond_the_limit_of_pending_ones_are_refused(tmp_path: Path) -> 
         again = put(service, first, {"person": "Erster"}, Idempotency_Key="erster", **headers)
         assert again.headers["Operation-Id"] == taken.headers["Operation-Id"]
         service.sandbox.knobs.fail_next = 0
-        assert {service.settled(taken)["state"], service.settled(other)["state"]} == {"confirmed"}
+        assert {service.wait_until_settled(taken)["state"], service.wait_until_settled(other)["state"]} == {"confirmed"}
         assert put(service, third, {"person": "Dritter"}, Idempotency_Key="dritter").status_code == 200

@@ -16,12 +16,12 @@ import uvicorn
 from pydantic import SecretStr
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.service import Service, connected, running, settings_for, wait_until
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=12), planso_timeout=1.0) as running_service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), planso_timeout=1.0) as running_service:
         yield running_service
 
 
@@ -71,7 +71,7 @@ def test_writes_wait_while_pages_are_bad(service: Service, knob: str, why: str) 
     assert service.sandbox.snapshot(first(service)) == before
     assert [entry["asked"] for entry in service.order(first(service))["pending"]] == [{"person": "Wenn Es Wieder Geht"}]
     setattr(service.sandbox.knobs, knob, 0)
-    assert service.settled(answer)["state"] == "confirmed"
+    assert service.wait_until_settled(answer)["state"] == "confirmed"
     assert service.sandbox.value(first(service), "Fahrername") == "Wenn Es Wieder Geht"
     assert (saves(service), service.order(first(service))["pending"]) == (1, [])
 
@@ -96,7 +96,7 @@ def test_reads_go_on_while_planso_is_down(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=12)
     database = f"sqlite:///{tmp_path}/connector.db"
     with sandbox.serve() as url, running(settings_for(sandbox, url, database), sandbox) as filled:
-        filled.synced()
+        filled.wait_for_sync()
     with running(settings_for(sandbox, url, database), sandbox) as service:
         answer = put_in_vain(service, first(service), person="Wieder Da")
         assert answer.status_code == 202
@@ -105,7 +105,7 @@ def test_reads_go_on_while_planso_is_down(tmp_path: Path) -> None:
         assert service.sync()["state"] == "failed"
         assert service.http.get("/health/ready").status_code == 200
         with sandbox.serve(port=int(url.rpartition(":")[2])):
-            assert service.settled(answer)["state"] == "confirmed"
+            assert service.wait_until_settled(answer)["state"] == "confirmed"
             assert sandbox.value(first(service), "Fahrername") == service.order(first(service))["person"] == "Wieder Da"
 
 
@@ -153,7 +153,7 @@ def test_what_was_accepted_survives_a_rejected_password(tmp_path: Path) -> None:
     with sandbox.serve() as url:
         right = settings_for(sandbox, url, database)
         with running(right, sandbox) as service:
-            service.synced()
+            service.wait_for_sync()
             sandbox.knobs.fail_next = 1000
             accepted = put(service, first(service), person="Trotz Falschem Passwort")
             assert accepted.status_code == 202
@@ -165,12 +165,12 @@ def test_what_was_accepted_survives_a_rejected_password(tmp_path: Path) -> None:
             assert (pending["state"], pending["sent"], sandbox.rejected_logins) == ("pending", False, 1)
             assert "user name or the password" in pending["message"]
         with running(right, sandbox) as service:
-            assert service.settled(accepted)["state"] == "confirmed"
+            assert service.wait_until_settled(accepted)["state"] == "confirmed"
 
 
 def test_after_the_wait_it_is_carried_through(tmp_path: Path) -> None:
     """PlanSo slower than the wait: 202, and every verb is carried through, once each, after its caller has left."""
-    with connected(tmp_path, Sandbox(orders=12), connector_write_wait=0.5, planso_timeout=5.0) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), connector_write_wait=0.5, planso_timeout=5.0) as service:
         changed, deleted = service.sandbox.order_ids()[:2]
         orders = set(service.sandbox.order_ids())
         service.sandbox.knobs.latency = 0.7
@@ -181,7 +181,7 @@ def test_after_the_wait_it_is_carried_through(tmp_path: Path) -> None:
         ]
         assert [answer.status_code for answer in answers] == [202, 202, 202]
         service.sandbox.knobs.latency = 0.0
-        ended = [service.settled(answer) for answer in answers]
+        ended = [service.wait_until_settled(answer) for answer in answers]
         assert [operation["state"] for operation in ended] == ["confirmed"] * 3
         assert service.sandbox.value(changed, "Fahrername") == "Kommt Noch An"
         created = ended[2]["order_id"]
@@ -259,13 +259,12 @@ def odd(tmp_path: Path) -> Iterator[tuple[Service, Odd]]:
     server = uvicorn.Server(uvicorn.Config(between, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        threading.Event().wait(0.005)
+    wait_until(lambda: server.started, "the server")
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", planso_timeout=1.0)
         with running(settings, sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             between.forms = 0
             yield service, between
     finally:
@@ -306,7 +305,7 @@ def test_a_write_waits_while_the_form_is_empty(odd: tuple[Service, Odd]) -> None
     assert (between.saves, service.sandbox.snapshot(order_id)) == (0, before)
     assert service.order(order_id)["person"] == mirror["person"]
     between.blank_forms = set()
-    assert service.settled(answer)["state"] == "confirmed"
+    assert service.wait_until_settled(answer)["state"] == "confirmed"
     assert (between.saves, changes(before, service.sandbox.snapshot(order_id))) == (1, 1)
 
 
@@ -334,7 +333,7 @@ def test_a_read_back_that_fails_is_tried_again_and_then_unsure(odd: tuple[Servic
     assert "nothing was sent" not in service.operation(answer)["message"]
     assert service.order(order_id)["person"] == person
     setattr(between, failing, set())
-    assert service.settled(answer)["state"] == "confirmed"
+    assert service.wait_until_settled(answer)["state"] == "confirmed"
     assert between.saves == 2
 
 
@@ -353,7 +352,7 @@ def test_an_unreadable_new_order_is_named(odd: tuple[Service, Odd]) -> None:
     (created,) = set(service.sandbox.order_ids()) - before
     assert answer.json()["order_id"] == created
     between.failing_forms = set()
-    ended = service.settled(answer)
+    ended = service.wait_until_settled(answer)
     assert (ended["state"], ended["order_id"]) == ("confirmed", created)
     assert set(service.sandbox.order_ids()) == before | {created}
     assert service.order(created)["person"] == "Neu Hier"
@@ -381,7 +380,7 @@ def test_a_planso_that_says_error_for_unknown_orders(odd: tuple[Service, Odd]) -
     accepted = put_in_vain(service, order_id, person="Wieder Lesbar")
     assert accepted.status_code == 202
     between.no_form = False
-    assert service.settled(accepted)["state"] == "confirmed"
+    assert service.wait_until_settled(accepted)["state"] == "confirmed"
 
 
 def test_a_write_that_could_not_be_settled_is_settled_later_by_looking(tmp_path: Path) -> None:
@@ -395,7 +394,7 @@ def test_a_write_that_could_not_be_settled_is_settled_later_by_looking(tmp_path:
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, f"sqlite:///{database}", connector_write_wait=7.0)
         with running(settings, sandbox) as service:
-            service.synced()
+            service.wait_for_sync()
             sandbox.forget_requests()
             lock = apsw.Connection(str(database))
             lock.set_busy_timeout(5000)

@@ -119,7 +119,7 @@ def test_a_pending_write_is_mentioned(service: Service) -> None:
     assert found["pending"] == 1
     assert found["sentence"].endswith("Eine Änderung an Ihrem Auftrag wird gerade erst eingetragen.")
     service.sandbox.knobs.fail_app_next = 0
-    assert service.settled(answer)["state"] == "confirmed"
+    assert service.wait_until_settled(answer)["state"] == "confirmed"
     found = progress(service, order_id)
     assert (found["pending"], "gerade erst" in found["sentence"]) == (0, False)
 

@@ -16,7 +16,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import operations
-from tests.service import Service, connected, running, settings_for, wait_until
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 
 NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index", "clock"]
 NAMES += ["workers", "log"]
@@ -42,21 +42,21 @@ def test_another_versions_schema_is_not_ready(database_url: str) -> None:
 
     sandbox = Sandbox(orders=12)
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
-        service.synced()
+        service.wait_for_sync()
         assert ready(service) == (200, "ready", {})
         for revision, remedy in (("0001", "planso-connector migrate"), ("9999", "newer")):
-            service.in_the_database(set_to(revision))
+            service.write_database(set_to(revision))
             status, state, wrong = ready(service)
             assert (status, state, list(wrong)) == (503, "not_ready", ["migrations"])
             assert remedy in wrong["migrations"]["words"]
-        service.in_the_database(set_to(migrate.head_revision()))
+        service.write_database(set_to(migrate.head_revision()))
         assert ready(service) == (200, "ready", {})
 
 
 def test_a_locked_database_is_not_ready(tmp_path: Path) -> None:
     """Another program locks the file: 503 names the database and since when, reads go on; it recovers."""
     sandbox = Sandbox(orders=12)
-    with connected(tmp_path, sandbox) as service, closing(apsw.Connection(f"{tmp_path}/connector.db")) as other:
+    with running_on_sqlite(tmp_path, sandbox) as service, closing(apsw.Connection(f"{tmp_path}/connector.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         wait_until(lambda: ready(service)[0] == 503)
         assert service.order(sandbox.order_ids()[0])
@@ -71,7 +71,7 @@ def test_a_locked_database_is_not_ready(tmp_path: Path) -> None:
 def test_readiness_does_not_depend_on_planso(tmp_path: Path) -> None:
     """PlanSo answers with errors: 200, degraded, with its answer; a write that waits long is named too."""
     sandbox = Sandbox(orders=12)
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         order_id = sandbox.order_ids()[0]
         sandbox.knobs.fail_next = 10_000
         waiting = service.http.put(
@@ -86,11 +86,11 @@ def test_readiness_does_not_depend_on_planso(tmp_path: Path) -> None:
 
         long_ago = clock.format_instant(clock.now() - timedelta(minutes=6))
         statement = update(operations).values(created_at=long_ago)
-        service.in_the_database(lambda tx: (tx.execute(statement), None)[1])
+        service.write_database(lambda tx: (tx.execute(statement), None)[1])
         status, state, wrong = ready(service)
         assert (status, state, list(wrong)) == (200, "degraded", ["planso", "writes"])
         assert "1 wait for PlanSo, the oldest for 6 min" in wrong["writes"]["words"]
 
         sandbox.knobs.fail_next = 0
-        assert service.settled(waiting)["state"] == "confirmed"
+        assert service.wait_until_settled(waiting)["state"] == "confirmed"
         assert ready(service) == (200, "ready", {})

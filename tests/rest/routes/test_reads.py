@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 IDS = sorted(Sandbox().order_ids())
 
@@ -197,12 +197,12 @@ def test_one_bad_form_fails_that_order_alone(sandbox_service: Service) -> None:
     assert accepted.status_code == 202
     assert service.sandbox.value(first, "Fahrername") == (before["person"] or "")
     service.sandbox.knobs.empty_form_orders.clear()
-    assert service.settled(accepted)["state"] == "confirmed"
+    assert service.wait_until_settled(accepted)["state"] == "confirmed"
     assert service.sandbox.value(first, "Fahrername") == "Später Gesendet"
 
 
 @pytest.fixture
 def sandbox_service(tmp_path: Path) -> Iterator[Service]:
     """A small workshop of its own, for tests that break it."""
-    with connected(tmp_path, Sandbox(orders=30)) as running:
+    with running_on_sqlite(tmp_path, Sandbox(orders=30)) as running:
         yield running

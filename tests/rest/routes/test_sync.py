@@ -12,14 +12,14 @@ import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
 from tests.planso_proxy import FORM, PARTS, PlansoProxy
-from tests.service import PATIENCE, Service, connected, running, settings_for, wait_until
+from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for, wait_until
 
 ORDERS = 40
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=ORDERS), planso_timeout=2.0) as started:
+    with running_on_sqlite(tmp_path, Sandbox(orders=ORDERS), planso_timeout=2.0) as started:
         started.sandbox.forget_requests()
         yield started
 
@@ -61,7 +61,7 @@ def test_only_what_changed_in_the_list_is_read(service: Service) -> None:
 def test_an_edit_that_the_list_does_not_show_is_found_by_rereading(tmp_path: Path) -> None:
     """Within the configured time."""
     soon = {"connector_sync_reread": timedelta(seconds=0), "connector_sync_reread_soon": timedelta(seconds=0)}
-    with connected(tmp_path, Sandbox(orders=12), **soon) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), **soon) as service:
         order_id = service.sandbox.order_ids()[0]
         service.sandbox.edit_field(order_id, "Bemerkungen", "heimlich")
         service.sync()
@@ -94,8 +94,8 @@ def test_another_installation_with_expiring_sessions(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=150, seed=7, installation=Installation(table_id=815, field_names=31, markup="for"))
     sandbox.knobs.latency = 0.02
     sandbox.knobs.expire_sessions_after = 60
-    with connected(tmp_path, sandbox) as service:
-        status = service.synced()
+    with running_on_sqlite(tmp_path, sandbox) as service:
+        status = service.wait_for_sync()
         assert (status["state"], status["last_result"]["done"]) == ("idle", 150)
         page = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
         assert {o["id"]: o["vehicle_details"]["number_plate"] or "" for o in page} == sandbox.plates()
@@ -190,7 +190,7 @@ def test_an_order_cleared_by_a_caller_stops_no_sync(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=30)
     sandbox.knobs.missing_labels = {"Auftragsnummer"}
     cleared = [sandbox.add_order({"Fahrername": "Bald Leer"}) for _ in range(4)]
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         for order_id in cleared:
             assert service.put(order_id, person="").status_code == 200
         result = service.sync(full="true")["last_result"]
@@ -203,11 +203,11 @@ def test_a_first_sync_of_empty_orders_fails(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=30)
     sandbox.knobs.empty_form_orders = set(sandbox.order_ids()[1:])
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{tmp_path}/c.db"), sandbox) as started:
-        status = started.synced()
+        status = started.wait_for_sync()
         assert (status["last_result"]["state"], "not believed" in status["message"]) == ("failed", True)
         assert started.http.get("/health/ready").status_code == 503
         sandbox.knobs.empty_form_orders.clear()
-        started.filled()
+        started.fill_mirror()
         assert started.http.get("/api/orders").json()["count"] == len(sandbox.order_ids())
 
 
@@ -257,7 +257,7 @@ def test_one_order_can_be_read_live(service: Service) -> None:
 def between(tmp_path: Path) -> Iterator[tuple[Service, PlansoProxy]]:
     sandbox = Sandbox(orders=12)
     sandbox.app = interceptor = PlansoProxy(sandbox.app)
-    with connected(tmp_path, sandbox) as started:
+    with running_on_sqlite(tmp_path, sandbox) as started:
         yield started, interceptor
 
 
@@ -267,7 +267,7 @@ def test_an_archived_order_whose_form_is_empty_once_is_not_deleted(between: tupl
     order_id = service.sandbox.order_ids()[0]
     service.sandbox.archive(order_id)
     service.sandbox.knobs.empty_form_orders = {order_id}
-    interceptor.meanwhile = (FORM, order_id), service.sandbox.knobs.empty_form_orders.clear
+    interceptor.on_response = (FORM, order_id), service.sandbox.knobs.empty_form_orders.clear
     service.sync()
     assert service.order(order_id)["archived"] is True
 
@@ -283,7 +283,7 @@ def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, Pla
         if service.put(order_id, remarks="inzwischen").status_code == 200:
             written.append(service.order(order_id))
 
-    interceptor.meanwhile = (page, order_id), write
+    interceptor.on_response = (page, order_id), write
     assert service.sync(full="true")["last_result"]["state"] == "done"
     assert [order["remarks"] for order in written] == ["inzwischen"]
     assert service.order(order_id)["remarks"] == "inzwischen"
@@ -296,7 +296,7 @@ def test_a_page_from_before_a_deletion_does_not_undo_it(between: tuple[Service, 
     service, interceptor = between
     order_id = service.sandbox.order_ids()[0]
     deleted: list[int] = []
-    interceptor.meanwhile = (
+    interceptor.on_response = (
         (page, order_id),
         lambda: deleted.append(service.http.delete(f"/api/orders/{order_id}").status_code),
     )
@@ -339,16 +339,16 @@ def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, database)
         with running(settings, sandbox) as one, running(settings, sandbox) as two:
-            one.filled()
-            two.filled()
+            one.fill_mirror()
+            two.fill_mirror()
             sandbox.forget_requests()
-            between.meanwhile = (FORM, sandbox.order_ids()[0]), hold
+            between.on_response = (FORM, sandbox.order_ids()[0]), hold
             first = one.begin_sync(full="true")
             second = two.http.post("/api/sync", params={"full": "true"}).json()
             assert (first["run_id"], second["joined"]) == (second["run_id"], True)
             assert two.http.get("/api/sync/status").json()["state"] == "running"
             asked.set()
-            assert one.synced()["last_result"]["state"] == "done"
+            assert one.wait_for_sync()["last_result"]["state"] == "done"
             forms = [r for r in sandbox.requests if r.m == "visual_forms_plain"]
             assert len(forms) == ORDERS
 
@@ -356,7 +356,7 @@ def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
 def test_scheduled_syncs_keep_the_mirror_fresh(tmp_path: Path) -> None:
     """Within the work hours."""
     always = {"connector_sync_interval": timedelta(seconds=1), "connector_sync_hours": "00:00-24:00"}
-    with connected(tmp_path, Sandbox(orders=12), **always) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), **always) as service:
         order_id = service.sandbox.order_ids()[0]
         service.sandbox.archive(order_id)
         wait_until(lambda: service.order(order_id)["archived"])
@@ -368,7 +368,7 @@ def test_a_stale_mirror_says_so(tmp_path: Path) -> None:
     """PlanSo is down for some intervals: lists, orders and readiness say stale; afterwards they don't."""
     quick = {"connector_sync_interval": timedelta(seconds=0.2), "connector_sync_hours": "00:00-24:00"}
     sandbox = Sandbox(orders=12)
-    with connected(tmp_path, sandbox, **quick, planso_timeout=0.5) as service:
+    with running_on_sqlite(tmp_path, sandbox, **quick, planso_timeout=0.5) as service:
         order_id = sandbox.order_ids()[0]
         sandbox.knobs.fail_next = 10_000
 
@@ -387,7 +387,7 @@ def test_a_stale_mirror_says_so(tmp_path: Path) -> None:
 
 def test_the_other_tabs_are_stored_as_sections(tmp_path: Path) -> None:
     """Tables, pairs and links, without scripts; read again in turn only."""
-    with connected(tmp_path, Sandbox(orders=12), connector_sync_extended=True) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12), connector_sync_extended=True) as service:
         order_id = service.sandbox.order_ids()[0]
         listed = service.http.get(f"/api/orders/{order_id}/sections").json()
         names = [section["name"] for section in listed["sections"]]

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.rest.routes.write_requests import (
-    PERSON,
-    REMARKS,
-    count_saves,
-    get_etag,
-    hide_forms,
-    put,
-    send,
-    undo,
-)
+from tests.rest.routes.write_requests import PERSON, REMARKS, count_saves, get_etag, hide_forms, put, send, undo
 from tests.service import Service
 
 ORDERS = 40
@@ -93,7 +84,7 @@ def test_only_a_confirmed_update_is_undone(service: Service, orders: Iterator[in
         for answer in (created, deleted, refused, nothing, accepted):
             assert undo(service, answer).status_code == 409
     assert service.http.post("/api/operations/op_unknown/undo").status_code == 404
-    assert service.settled(accepted)["state"] == "confirmed"
+    assert service.wait_until_settled(accepted)["state"] == "confirmed"
 
 
 def test_an_undo_is_a_write_like_others(service: Service, order: int) -> None:
@@ -104,6 +95,6 @@ def test_an_undo_is_a_write_like_others(service: Service, order: int) -> None:
         first = undo(service, written, Prefer="respond-async", Idempotency_Key="undo")
         assert (first.status_code, first.json()["state"]) == (202, "pending")
     again = undo(service, written, Idempotency_Key="undo")
-    assert service.settled(first)["state"] == "confirmed"
+    assert service.wait_until_settled(first)["state"] == "confirmed"
     assert again.headers["Operation-Id"] == first.headers["Operation-Id"]
     assert (service.sandbox.value(order, PERSON), count_saves(service, order)) == (old, 2)

@@ -9,7 +9,7 @@ import pytest
 
 from planso_connector.domain.fields import APPEND_FIELDS, FIELDS, RequestKind
 from planso_connector.sandbox import Installation, Sandbox
-from tests.service import Service, connected
+from tests.service import Service, running_on_sqlite
 
 ORDERS = 60
 IDS = sorted(Sandbox(orders=ORDERS).order_ids())
@@ -237,7 +237,7 @@ def test_everything_can_be_cleared_at_once(tmp_path: Path) -> None:
         "Fahrzeug"
     }
     sandbox = Sandbox(orders=12, installation=Installation(missing_labels=others - shared | {"Farbton"}))
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         order_id = sandbox.order_ids()[0]
         schemas = service.http.get("/openapi.json").json()["components"]["schemas"]
         patch: dict[str, Any] = dict.fromkeys(schemas["PatchOrder"]["properties"])

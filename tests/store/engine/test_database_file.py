@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service, connected, running, settings_for, wait_until
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 from tests.store.engine.file_faults import FAULTS, overwrite
 
 ASYNC = {"Prefer": "respond-async"}
@@ -25,7 +25,7 @@ def test_a_lost_database_file_is_told_to_everybody(tmp_path: Path, fault: str) -
     do, words = FAULTS[fault]
     sandbox = Sandbox(orders=3)
     order_id = sandbox.order_ids()[0]
-    with connected(tmp_path, sandbox) as service:
+    with running_on_sqlite(tmp_path, sandbox) as service:
         assert database_check(service)["ok"] is True
         do(tmp_path / "connector.db")
         wait_until(lambda: not database_check(service)["ok"], "readiness to say it")
@@ -50,7 +50,7 @@ def test_what_was_accepted_outlives_a_deleted_log(tmp_path: Path) -> None:
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, f"sqlite:///{tmp_path}/connector.db")
         with running(settings, sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             sandbox.knobs.fail_next = 1_000_000
             accepted = service.http.patch(f"/api/orders/{order_id}", json={"remarks": "bleibt"}, headers=ASYNC)
             assert accepted.status_code == 202
@@ -58,5 +58,5 @@ def test_what_was_accepted_outlives_a_deleted_log(tmp_path: Path) -> None:
             wait_until(lambda: not database_check(service)["ok"], "readiness to say it")
         sandbox.knobs.fail_next = 0
         with running(settings, sandbox) as service:
-            assert service.settled(accepted)["state"] == "confirmed"
+            assert service.wait_until_settled(accepted)["state"] == "confirmed"
     assert sandbox.value(order_id, "Bemerkungen") == "bleibt"

@@ -41,7 +41,7 @@ def test_behind_pgbouncer_everybody_is_answered(pooled_url: str) -> None:
     """Of 400 requests at once over four servers in transaction mode, reads and writes, none fails."""
     sandbox = Sandbox(orders=20)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, pooled_url), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         statuses = asked_at_once(service, requests=400, callers=16)
         assert statuses == {200: 300, 202: 100}
         assert service.put(sandbox.order_ids()[0], remarks="zuletzt").status_code == 200
@@ -49,17 +49,17 @@ def test_behind_pgbouncer_everybody_is_answered(pooled_url: str) -> None:
 
 def test_with_few_connections_everybody_is_answered(postgresql_server: PostgresqlServer) -> None:
     """If the server admits fewer connections than configured, the connector works with those it gets."""
-    url = postgresql_server.owned(connections=1)
+    url = postgresql_server.create_owned_database(connections=1)
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         statuses = asked_at_once(service, requests=120)
         assert statuses == {200: 90, 202: 30}
 
 
 def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> None:
     """CONNECTOR_DATABASE_CONNECTIONS bounds the number of connections."""
-    url = postgresql_server.owned()
+    url = postgresql_server.create_owned_database()
     sandbox = Sandbox(orders=8)
     settings = settings_for(sandbox, "", url, connector_database_connections=4)
     seen: set[int] = set()
@@ -76,7 +76,7 @@ def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> No
         looking = threading.Thread(target=look)
         looking.start()
         try:
-            service.filled()
+            service.fill_mirror()
             assert asked_at_once(service, requests=120) == {200: 90, 202: 30}
         finally:
             ended.set()
@@ -86,11 +86,11 @@ def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> No
 
 def test_a_shortage_ends_by_itself(postgresql_server: PostgresqlServer) -> None:
     """After all connections are lost, everybody is answered with one connection, and later with all again."""
-    url = postgresql_server.owned()
+    url = postgresql_server.create_owned_database()
     role = urlsplit(url).username
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         for limit in (1, -1):
             postgresql_server.sql(f"ALTER ROLE {role} CONNECTION LIMIT {limit}")
             postgresql_server.disconnect(role=role)

@@ -36,7 +36,7 @@ def test_nothing_is_left_behind_for_the_next_one(pooled_store: Store) -> None:
 
 def test_an_empty_database_is_migrated_through_it(postgresql_server: PostgresqlServer, pgbouncer: int) -> None:
     """Migrating twice through PgBouncer: the second time finds it done."""
-    url = f"{postgresql_server.url(postgresql_server.fresh('template0'))}&port={pgbouncer}"
+    url = f"{postgresql_server.url(postgresql_server.create_database('template0'))}&port={pgbouncer}"
     for _ in range(2):
         migrate.migrate(url)
     assert migrate.current_revision(url) == migrate.head_revision()

@@ -35,7 +35,7 @@ def opened(url: str) -> Iterator[Store]:
 
 def test_settings_of_the_role_change_nothing(postgresql_server: PostgresqlServer) -> None:
     """A role with settings for other programs: a connector fills its mirror, writes, reads, finds."""
-    url = postgresql_server.owned(
+    url = postgresql_server.create_owned_database(
         "client_encoding = latin1",
         "default_transaction_read_only = on",
         "default_transaction_isolation = serializable",
@@ -49,7 +49,7 @@ def test_settings_of_the_role_change_nothing(postgresql_server: PostgresqlServer
     )
     sandbox = Sandbox(orders=4)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         order = sandbox.order_ids()[0]
         assert service.put(order, remarks=WORDS).status_code == 200
         assert service.order(order)["remarks"] == WORDS
@@ -59,7 +59,7 @@ def test_settings_of_the_role_change_nothing(postgresql_server: PostgresqlServer
 
 def test_bounds_of_the_role_are_not_those_of_a_unit(postgresql_server: PostgresqlServer) -> None:
     """The role's own time limits and `synchronous_commit = off` hold for none of the connector's transactions."""
-    url = postgresql_server.owned(
+    url = postgresql_server.create_owned_database(
         "statement_timeout = '500ms'", "idle_in_transaction_session_timeout = '500ms'", "synchronous_commit = off"
     )
     migrate.migrate(url)
@@ -82,11 +82,11 @@ def test_what_the_environment_sets_is_not_what_counts(postgresql_url: str, monke
 
 def test_a_table_that_somebody_renamed_is_told(postgresql_server: PostgresqlServer) -> None:
     """Callers get 503, readiness names what is missing; with its old name it works again by itself."""
-    name = postgresql_server.lend()
+    name = postgresql_server.borrow_database()
     sandbox = Sandbox(orders=4)
     settings = settings_for(sandbox, "", postgresql_server.url(name))
     with sandbox.serve() as planso, running(settings.model_copy(update={"planso_url": planso}), sandbox) as service:
-        service.filled()
+        service.fill_mirror()
         order = sandbox.order_ids()[0]
         postgresql_server.sql("ALTER TABLE operations RENAME TO lost", name)
         for path in ("/api/orders", f"/api/orders/{order}", "/api/operations", "/health/ready"):
@@ -98,19 +98,19 @@ def test_a_table_that_somebody_renamed_is_told(postgresql_server: PostgresqlServ
         postgresql_server.sql("ALTER TABLE lost RENAME TO operations", name)
         wait_until(lambda: service.http.get("/health/ready").status_code == 200, "readiness")
         assert service.put(order, remarks="b").status_code == 200
-    postgresql_server.take_back(name)
+    postgresql_server.return_database(name)
 
 
 def test_a_table_that_was_altered_is_read_again(postgresql_server: PostgresqlServer) -> None:
     """A prepared statement survives that another process altered its table."""
-    name = postgresql_server.fresh()
+    name = postgresql_server.create_database()
     remembered = select(rejected_logins.c.fingerprint)
     with opened(postgresql_server.url(name)) as store:
         for _ in range(10):
             store.read(lambda tx: tx.fetch_all(remembered))
         postgresql_server.sql("ALTER TABLE rejected_logins ALTER COLUMN fingerprint TYPE varchar(90)", name)
         assert store.read(lambda tx: tx.fetch_all(remembered)) == []
-    postgresql_server.drop(name)
+    postgresql_server.drop_database(name)
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
@@ -126,12 +126,12 @@ def test_a_database_of_another_encoding_is_refused(postgresql_server: Postgresql
         migrate.migrate(url)
     with opened(url) as store, pytest.raises(StoreUnavailable, match="its encoding is"):
         store.read(counting.read("a"))
-    postgresql_server.drop(name)
+    postgresql_server.drop_database(name)
 
 
 def test_trigrams_are_found_in_another_schema(postgresql_server: PostgresqlServer) -> None:
     """`pg_trgm` in a schema that is on no search_path, the tables in one that the role's search_path names."""
-    url = postgresql_server.owned("search_path = shop")
+    url = postgresql_server.create_owned_database("search_path = shop")
     role = urlsplit(url).username
     for statement in (
         "CREATE SCHEMA extensions",
@@ -153,7 +153,7 @@ def test_trigrams_are_found_in_another_schema(postgresql_server: PostgresqlServe
 
 def test_rights_that_are_missing_are_reported(postgresql_server: PostgresqlServer) -> None:
     """No right to make tables, then none to make the extension: the statement that helps, until it works."""
-    url = postgresql_server.owned()
+    url = postgresql_server.create_owned_database()
     role = str(urlsplit(url).username)
     postgresql_server.sql(f"ALTER DATABASE {role} OWNER TO postgres")
     postgresql_server.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", role)
@@ -167,7 +167,7 @@ def test_rights_that_are_missing_are_reported(postgresql_server: PostgresqlServe
 
 def test_too_low_limits_are_reported(postgresql_server: PostgresqlServer) -> None:
     """Connection limits of the role, the database and the server are reported at start."""
-    url = postgresql_server.owned(connections=5)
+    url = postgresql_server.create_owned_database(connections=5)
     role = urlsplit(url).username
     with opened(url) as store:
         store.read(lambda tx: tx.fetch_all(text("SELECT 1")))
@@ -186,9 +186,9 @@ def test_too_low_limits_are_reported(postgresql_server: PostgresqlServer) -> Non
 def standby(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlServer]:
     """A server that follows another one, and takes no writes."""
     folder = Path(tempfile.mkdtemp(prefix="pc-", dir="/tmp"))
-    server = postgresql_server.beside(folder)
+    server = postgresql_server.new_server(folder)
     try:
-        server.make()
+        server.init_cluster()
         (folder / "data" / "standby.signal").touch()
         server.start(connections=100)  # a standby has to allow as many as what it follows had
         try:

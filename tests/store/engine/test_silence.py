@@ -13,8 +13,8 @@ from planso_connector.domain.errors import CommitUnknown, StoreTimeout
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from tests.databases import PostgresqlServer, Store
+from tests.network_faults import Firewall, firewall, frozen
 from tests.service import wait_until
-from tests.silence import Firewall, firewall, frozen
 from tests.store import counting
 
 __all__ = ["firewall"]

@@ -257,7 +257,7 @@ def test_nobody_restores_under_a_running_connector(
         return postgresql_backup.mark_restored(place, clock.now())
 
     with running(settings_for(planso, url, database_url), planso) as service:
-        service.synced()
+        service.wait_for_sync()
         with pytest.raises(StoreUnavailable, match="stop it first"):
             mark()
         if isinstance(place, Path):
@@ -294,7 +294,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
     overwritten, stands, deleted, never, edited = planso.order_ids()[:5]
     asynchronous = {"Prefer": "respond-async"}
     with running(settings, planso) as service:
-        service.synced()
+        service.wait_for_sync()
         planso.knobs.fail_next = 1_000_000
         answers = {
             "create": service.http.post("/api/orders", json={"person": "Nur Einmal"}, headers=asynchronous),
@@ -309,7 +309,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
         backup.copy_database(path, copy)
         assert service.http.post(f"/api/operations/{ids['cancelled']}/cancel").status_code in (200, 409)
         planso.knobs.fail_next = 0
-        states = {name: service.settled(answer)["state"] for name, answer in answers.items()}
+        states = {name: service.wait_until_settled(answer)["state"] for name, answer in answers.items()}
         assert set(states.values()) <= {"confirmed", "refused"}, states
         service.put(overwritten, person="Neu")
         service.put(edited, remarks="danach")
@@ -320,7 +320,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
     backup.restore(copy, path, clock.now())
     planso.forget_requests()
     with running(settings, planso) as service:
-        ended = {name: service.settled(answer) for name, answer in answers.items()}
+        ended = {name: service.wait_until_settled(answer) for name, answer in answers.items()}
         service.sync()
         assert {name: told["state"] for name, told in ended.items()} == {
             "create": "confirmed",

@@ -88,7 +88,7 @@ def test_migrations_build_the_tables_on_sqlite(sqlite_path: Path, tmp_path: Path
 
 def test_migrations_build_the_tables_on_postgresql(postgresql_server: PostgresqlServer) -> None:
     """A migrated database has exactly the columns, types, collations, keys and indexes that `tables.py` says."""
-    migrated, made = postgresql_server.fresh(), postgresql_server.fresh("template1")
+    migrated, made = postgresql_server.create_database(), postgresql_server.create_database("template1")
     schemas = []
     with psycopg.connect(postgresql_server.url(made)) as connection:
         connection.execute("CREATE EXTENSION pg_trgm")
@@ -97,7 +97,7 @@ def test_migrations_build_the_tables_on_postgresql(postgresql_server: Postgresql
         with psycopg.connect(postgresql_server.url(name)) as connection:
             rows = connection.execute(SCHEMA.encode()).fetchall()
             schemas.append({row for row in rows if "alembic_version" not in row[1]})
-        postgresql_server.drop(name)
+        postgresql_server.drop_database(name)
 
     assert schemas[0] == schemas[1]
     assert {row[1] for row in schemas[0]} >= set(metadata.tables)
@@ -128,7 +128,7 @@ def test_an_upgrade_keeps_all_there_is(kind: str, tmp_path: Path, request: pytes
     url = f"sqlite:///{tmp_path}/old.db"
     if kind == "postgresql":
         server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-        url = server.url(server.fresh("template1"))
+        url = server.url(server.create_database("template1"))
     make_as_of(url, "0001")
     run_script(url, OLD_ROWS)
     assert migrate.current_revision(url) == "0001"
@@ -193,7 +193,7 @@ def test_what_an_older_version_left_pending_is_settled_by_a_look(tmp_path: Path)
         run_script(url, LEFT_PENDING.format(operation_id, action, order_id, asked))
 
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        service.synced()
+        service.wait_for_sync()
         for operation_id, (_, _, _, state) in left.items():
             told = service.http.get(f"/api/operations/{operation_id}", params={"wait": "60"}).json()["operation"]
             assert (told["state"], told["attempts"]) == (state, 1), told["message"]
@@ -217,7 +217,7 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, r
     url = f"sqlite:///{tmp_path}/new.db"
     if kind == "postgresql":
         server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-        url = server.url(server.fresh("template1"))
+        url = server.url(server.create_database("template1"))
     command = [sys.executable, "-c", MIGRATE, url]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in processes:

@@ -7,8 +7,6 @@ the caller may mean another: not with two orders behind one plate or phone numbe
 away, not against anything the caller said.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -6,8 +6,6 @@ letter) and sounds are searched by equality, beginnings of words by a range. Wit
 a word of 15 letters take 0.9 ms on SQLite, 6 ms on PostgreSQL; `score_match` takes 50 µs, cached 1 µs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Split a transcript into segments: letters and numbers that a caller spelled, and words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Find the plates, and parts of plates, that the segments of a transcript may mean."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Parse a transcript of a caller's words: plates and parts of them, phone numbers, e-mail addresses, other words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

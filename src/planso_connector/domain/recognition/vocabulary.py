@@ -4,8 +4,6 @@ Tables of the words that callers use for letters and numbers, around them, and f
 Spelling alphabets: German with first names (DIN 5009:1996 and older), German with towns (DIN 5009:2022), and NATO's.
 """
 
-from __future__ import annotations
-
 
 def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())

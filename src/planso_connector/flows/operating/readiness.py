@@ -5,8 +5,6 @@ One read transaction, and at most every few seconds one small write: reads don't
 another program has locked.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Sequence

@@ -3,8 +3,6 @@ Retention: delete what was kept for long enough, a batch of rows in each transac
 by a lease that each batch renews in its own transaction.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable

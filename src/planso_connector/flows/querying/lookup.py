@@ -3,8 +3,6 @@ Find the orders that a caller may mean: one read transaction collects candidates
 each step; `domain.recognition.matching` scores them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product

@@ -5,8 +5,6 @@ One process does it at a time, by a lease that each batch renews in its own tran
 progress, so that an interrupted rebuild continues and searches can say that they are incomplete.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar

@@ -4,8 +4,6 @@ Read an order from PlanSo into the mirror. PlanSo is requested first, then one t
 Used by all flows that read orders: the sync, live reads, the read-back of a write.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """The progress of a sync run, and the failures and doubts it met. Holds no customer data."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum

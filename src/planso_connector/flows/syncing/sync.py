@@ -3,8 +3,6 @@ Sync: one run at a time among all processes on a database. Its start and its end
 and release the lease; in between, a heartbeat stores the progress and renews the lease.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext

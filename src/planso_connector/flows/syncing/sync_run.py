@@ -5,8 +5,6 @@ Each order is stored in a transaction of its own as soon as it is read, so a run
 one continues from there.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field

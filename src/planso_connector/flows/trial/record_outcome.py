@@ -1,7 +1,5 @@
 """Record how a write trial ended, and whether writes go on. Each outcome is one transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -3,8 +3,6 @@ The saves of a write trial. Each is planned on a form that two readings agree on
 and all controls are compared. What the trial changed is remembered, so that it can be reverted. No transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple

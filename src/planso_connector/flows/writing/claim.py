@@ -1,7 +1,5 @@
 """Claim: one process's hold on one operation while it carries it out. Each step is a transaction of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar

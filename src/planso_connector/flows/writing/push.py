@@ -3,8 +3,6 @@ Push: one attempt at one claimed operation, after which it is settled or postpon
 requests to PlanSo; the order read back, its history and the settled operation are stored in one transaction.
 """
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from random import Random

@@ -8,8 +8,6 @@ made, for one whose form holds every requested value. Exactly one is the created
 the vehicle or the person, need a person to decide: an order is never created twice.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,12 +30,7 @@ from planso_connector.domain.saving.identity import build_identity, is_other_ord
 from planso_connector.flows.syncing.read_order import RECHECK_DELAY, OrderReader
 from planso_connector.flows.writing import overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
-from planso_connector.flows.writing.read_back import (
-    START_TIMEOUT,
-    LiveForms,
-    ReadBack,
-    SavedOtherwise,
-)
+from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack, SavedOtherwise
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.http.throttle import urgent_requests

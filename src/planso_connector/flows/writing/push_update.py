@@ -7,8 +7,6 @@ PlanSo's forms carry no version, so an edit between the last reading and the sav
 request long. Edits that a save is seen to have overwritten are reported, never written again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,13 +35,7 @@ from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.writing import appending, overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
-from planso_connector.flows.writing.read_back import (
-    FormAfterSave,
-    LiveForms,
-    ReadBack,
-    SavedOtherwise,
-    apply_reading,
-)
+from planso_connector.flows.writing.read_back import FormAfterSave, LiveForms, ReadBack, SavedOtherwise, apply_reading
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.pages.change_plan import ChangePlan

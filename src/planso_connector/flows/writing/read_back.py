@@ -3,8 +3,6 @@ Read an order's form from PlanSo as it is now: before a write, to plan it, and a
 transactions are the reader's short ones, which store what was read.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass

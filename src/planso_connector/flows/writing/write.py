@@ -4,8 +4,6 @@ Accept a write: record it as an operation in one transaction, after which it can
 The same transaction checks the idempotency key, the version that the caller relies on, stops and duplicates.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ Requests to PlanSo: its pages, saves and logins. Source: the PlanSo protocol.
 Messages of errors name the page and the order, never a cookie, a password or customer data.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import secrets

@@ -4,8 +4,6 @@ The login: once for all who wait for it, and never again with a rejected passwor
 Source: the PlanSo protocol, section 1.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator

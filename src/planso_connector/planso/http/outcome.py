@@ -1,7 +1,5 @@
 """How a request to PlanSo ended: the outcome that is counted, the error it becomes, and what it says about PlanSo."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Callable
 from datetime import datetime

@@ -4,8 +4,6 @@ Limit the rate and the concurrency of requests to PlanSo, one budget for the pro
 Writes go before reads, as a caller waits for them. Instants are the event loop's time, durations seconds.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import random

@@ -1,7 +1,5 @@
 """PlanSo's address: where its base URL may point, and where its redirects may lead."""
 
-from __future__ import annotations
-
 import httpx2
 
 from planso_connector.domain.errors import PlansoUnavailable

@@ -3,8 +3,6 @@ Read drop-downs made of blocks: a hidden input, and items with `data-value` that
 UI's dropdown, Bootstrap's menus.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import islice

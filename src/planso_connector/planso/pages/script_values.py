@@ -7,8 +7,6 @@ A control counts only where its value in the markup is empty and a value stands 
 while the page loads. A `<select>` with options never counts: a browser sends what is selected there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator
 from itertools import islice

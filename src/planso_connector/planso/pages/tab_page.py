@@ -3,8 +3,6 @@ Read the page of a tab in one walk: tables, labels with values, links, and the r
 comments and attributes are never text. Without recursion: a page may be nested as deeply as it likes.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -6,8 +6,6 @@ are the calls that take more than the order (`dist_html`, `rental_car_data`), an
 which holds the tabs once more.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

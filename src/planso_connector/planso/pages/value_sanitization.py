@@ -4,8 +4,6 @@ the HTML standard, checked against Chromium: a text input drops line breaks, an 
 anything but its own notation is empty.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping

@@ -5,8 +5,6 @@ Without any key the connector serves this machine alone. A server bound to loopb
 through a proxy or a browser, so requests with a sign of either are refused.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Callable
 from functools import lru_cache, partial

@@ -3,8 +3,6 @@ End requests that still wait when their API key is revoked or expires: a long po
 are refused within two seconds, and their result is not shown.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context

@@ -3,8 +3,6 @@ Trace, log and count each request: `traceresponse` on the response, one log line
 never query or body.
 """
 
-from __future__ import annotations
-
 import time
 
 import structlog
@@ -44,10 +42,5 @@ class RequestLogMiddleware:
             seconds = time.perf_counter() - started_at
             self._metrics.record_request_end(method, route, status, seconds)
             self._log.info(
-                "request",
-                method=method,
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
-                key=context.key_id,
+                "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), key=context.key_id
             )

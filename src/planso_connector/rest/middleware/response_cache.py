@@ -3,8 +3,6 @@ Cache responses of `GET /api/orders` until the database is next written to, so t
 nothing. Scopes and access log apply to a cached response too: authentication stands outside.
 """
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence

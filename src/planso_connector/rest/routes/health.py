@@ -1,7 +1,5 @@
 """/health: liveness and readiness."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import asdict
 from typing import Literal

@@ -1,7 +1,5 @@
 """`GET /api/lookup`: find the order that a caller means."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response

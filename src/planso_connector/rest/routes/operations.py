@@ -1,7 +1,5 @@
 """/api/operations: read, cancel, undo and restore writes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import partial

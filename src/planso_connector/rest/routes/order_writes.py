@@ -1,7 +1,5 @@
 """PUT, PATCH, POST and DELETE of /api/orders: record the write, wait for its end, and respond with it."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """GET /api/orders and below: orders from the mirror. The writes are in `order_writes`."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import re

@@ -1,7 +1,5 @@
 """GET /api/orders/{order_id}/progress: how far an order is, for phone agents."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -168,9 +166,7 @@ def routes(queries: ProgressQueries) -> APIRouter:
         """
         progress = await queries.get_progress(order_id)
         return success_response(
-            progress=_render(progress, spoken_in),
-            stale=progress.is_stale,
-            headers=language.language_headers(spoken_in),
+            progress=_render(progress, spoken_in), stale=progress.is_stale, headers=language.language_headers(spoken_in)
         )
 
     return router

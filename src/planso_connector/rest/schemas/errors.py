@@ -1,7 +1,5 @@
 """The status of each error, the body of all failures, and FastAPI's error handlers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -212,10 +210,7 @@ def _build_body(message: str, problems: Sequence[Problem] | None = None) -> dict
 
 
 def failure_response(
-    status: int,
-    message: str,
-    problems: Sequence[Problem] | None = None,
-    headers: Mapping[str, str] | None = None,
+    status: int, message: str, problems: Sequence[Problem] | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     return JSONResponse(_build_body(message, problems), status, headers)
 

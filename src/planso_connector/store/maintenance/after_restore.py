@@ -1,7 +1,5 @@
 """Mark a restored database: it is older than PlanSo, and than what callers have seen since."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that goes silent: a firewall before it that drops packets, or all of its processes stopped."""
+"""A PostgreSQL server that stops responding: a firewall drops packets, or all of the server's processes are stopped."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ Fault = Callable[[], None]
 
 class Firewall:
     """
-    A TCP proxy before a PostgreSQL server. While it is `closed`, nothing passes, and what comes is kept for later, as
-    TCP would send it again; new connections are taken, and answered by nobody. `forget` makes it drop all that comes
-    by the connections that there are: neither side learns of it. What a client sends that is `forget_at` is the last
-    that passes.
+    A TCP proxy in front of a PostgreSQL server, on `port` of 127.0.0.1.
+
+    While it is `closed`, data is delayed, as TCP would retransmit it; new connections are accepted and get no response.
+    `forget` drops all further data of the existing connections without closing them. `forget_at`: a predicate on data
+    from a client; the first data that meets it is forwarded, and then the connections are forgotten.
     """
 
     def __init__(self, folder: Path, port: int = 5432) -> None:
-        """`folder` is that of the Unix socket, `port` the one in its name."""
+        """`folder` has the server's Unix socket, `port` is the port in the socket's name."""
         self._folder = folder
         self.upstream_port = port
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -53,17 +54,17 @@ class Firewall:
         self._forgotten |= self._ends
 
     def cut(self) -> None:
-        """Breaks off every connection."""
-        for one in list(self._ends):
+        """Close every connection."""
+        for end in list(self._ends):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
         self._ended = True
         self._open.set()
-        for one in (self._listening, *self._ends):
+        for end in (self._listening, *self._ends):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
         while self._threads:
             self._threads.pop().join()
         self._listening.close()
@@ -111,18 +112,18 @@ class Firewall:
             with suppress(OSError):
                 target.shutdown(socket.SHUT_RDWR)
         elif not self._ended:
-            self._wait_for_the_end(target)
+            self._drain(target)
 
-    def _wait_for_the_end(self, other: socket.socket) -> None:
-        """A forgotten connection that one side closed stays open on the other, until all ends."""
+    def _drain(self, end: socket.socket) -> None:
+        """Keep the other end of a forgotten connection open after one side has closed it."""
         with suppress(OSError):
-            while other.recv(1 << 16):
+            while end.recv(1 << 16):
                 pass
 
 
 @pytest.fixture
 def firewall(postgresql_url: str) -> Iterator[tuple[Firewall, str]]:
-    """And the URL by which the database is reached through it."""
+    """Return a firewall before the PostgreSQL server, and the URL of a fresh database through it."""
     place = urlsplit(postgresql_url)
     wall = Firewall(Path(parse_qs(place.query)["host"][0]))
     try:
@@ -133,12 +134,12 @@ def firewall(postgresql_url: str) -> Iterator[tuple[Firewall, str]]:
 
 @contextmanager
 def frozen(server: PostgresqlServer) -> Iterator[None]:
-    """While this lasts, no process of the server does anything. Its kernel goes on taking what it is sent."""
+    """Stop all processes of the server with SIGSTOP; the kernel still accepts connections and data for them."""
     postmaster = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(postmaster, signal.SIGSTOP)  # first, so that no new ones come
+    os.kill(postmaster, signal.SIGSTOP)  # first, so that it starts no new processes
     stopped = [postmaster]
     try:
-        for process in _children(postmaster):
+        for process in _list_children(postmaster):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGSTOP)
                 stopped.append(process)
@@ -149,7 +150,7 @@ def frozen(server: PostgresqlServer) -> Iterator[None]:
                 os.kill(process, signal.SIGCONT)
 
 
-def _children(parent: int) -> list[int]:
+def _list_children(parent: int) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The processes of a storm: the sandbox, the database behind a proxy, and the connector, started again and again."""
+"""The processes of a storm: the sandbox, the database behind a firewall, and the connector."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from random import Random
 from typing import Literal
 
 from tests.databases import PostgresqlServer, running_server
+from tests.laws import LAST, environment
+from tests.network_faults import Firewall
 from tests.pgbouncer import pooler
 from tests.process import ConnectorProcess, SandboxProcess, free_port, sandbox_process
-from tests.record import LAST, environment
-from tests.silence import Firewall
 
-Kind = Literal["sqlite", "postgresql", "pgbouncer"]
+DatabaseKind = Literal["sqlite", "postgresql", "pgbouncer"]
 ORDERS = 24
 PARALLEL_TOTAL = 64
-"""Requests that the connector answers at once; few, so that a storm can fill it."""
+"""The connector's limit of concurrent requests; low, so that a storm can reach it."""
 _SINKS = ("file", "file", "full disk", "no reader", "unread pipe")
+"""Where the connector's log goes: one is drawn at each start."""
 
 
 @dataclass
-class Scene:
-    """`kind` is the database. `peaks` are the resident megabytes that each process of the connector had at most."""
+class System:
+    """
+    The system under test. `kills`: when the connector was killed, by `time.monotonic`. `peaks`: the peak resident
+    memory of each process of the connector, in MB. `is_up`: whether the connector runs and is expected to respond.
+    """
 
-    kind: Kind
+    database: DatabaseKind
     folder: Path
     dice: Random
     planso: SandboxProcess
@@ -40,11 +44,10 @@ class Scene:
     server: PostgresqlServer | None = None
     firewall: Firewall | None = None
     pooler: ExitStack = field(default_factory=ExitStack)
-    """Holds the running PgBouncer, where there is one."""
+    """Holds the running PgBouncer, if there is one."""
     kills: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
     is_up: threading.Event = field(default_factory=threading.Event)
-    """Whether the connector runs and is expected to answer."""
     _pipes: list[int] = field(default_factory=list)
     _connector: ConnectorProcess | None = None
 
@@ -58,7 +61,7 @@ class Scene:
         return self.folder / "connector.db"
 
     def start(self, sink: str | None = None) -> None:
-        """Start the connector; its log goes to `sink`, one of _SINKS, drawn where none is given."""
+        """Start the connector; its log goes to `sink`, one of _SINKS, drawn at random if not given."""
         output = self._open(sink or self.dice.choice(_SINKS))
         try:
             self._connector = ConnectorProcess(
@@ -67,7 +70,7 @@ class Scene:
         finally:
             if output is not None:
                 os.close(output)
-        self._connector.alive()
+        self._connector.wait_until_alive()
         self.is_up.set()
 
     def kill(self) -> None:
@@ -78,7 +81,7 @@ class Scene:
         self.connector.http.close()
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM, wait for the end, and return the exit code."""
         self.is_up.clear()
         self.note_peak()
         code = self.connector.stop()
@@ -87,7 +90,7 @@ class Scene:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """While this lasts the connector's process is stopped (SIGSTOP)."""
+        """Stop the connector's process with SIGSTOP, and continue it at the end."""
         self.is_up.clear()
         os.kill(self.connector.process.pid, signal.SIGSTOP)
         try:
@@ -97,19 +100,21 @@ class Scene:
             self.is_up.set()
 
     def start_pooler(self) -> None:
-        """Start PgBouncer, in place of the one that runs."""
+        """Start PgBouncer; stop the running one first."""
         assert self.server is not None
         assert self.firewall is not None
         self.pooler.close()
         self.firewall.upstream_port = self.pooler.enter_context(pooler(self.server))
 
     def note_peak(self) -> None:
+        """Add the running process's peak memory to `peaks`. Source: proc(5), VmHWM."""
         with suppress(OSError):
             status = Path(f"/proc/{self.connector.process.pid}/status").read_text("ascii")
             kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
             self.peaks.append(int(kilobytes) / 1024)
 
     def _open(self, sink: str) -> int | None:
+        """Return a file descriptor for the log; None for a file."""
         if sink == "full disk":
             return os.open("/dev/full", os.O_WRONLY)
         if sink == "file":
@@ -130,28 +135,29 @@ class Scene:
 
 
 @contextmanager
-def scene(kind: Kind, folder: Path, seed: int) -> Iterator[Scene]:
+def running_system(database: DatabaseKind, folder: Path, seed: int) -> Iterator[System]:
+    """Run the processes of a storm, with a mirror that has been filled by one sync."""
     with ExitStack() as stack:
         planso = stack.enter_context(sandbox_process(folder, orders=ORDERS))
-        planso.knobs(saves_within=LAST)
-        server, between = None, None
-        if kind == "sqlite":
+        planso.set_knobs(saves_within=LAST)
+        server, firewall = None, None
+        if database == "sqlite":
             url = f"sqlite:///{folder}/connector.db"
         else:
             server = stack.enter_context(running_server())
-            between = Firewall(server.folder)
-            stack.callback(between.end)
-            url = f"postgresql://postgres@127.0.0.1:{between.port}/{server.fresh()}"
+            firewall = Firewall(server.folder)
+            stack.callback(firewall.end)
+            url = f"postgresql://postgres@127.0.0.1:{firewall.port}/{server.create_database()}"
         settings = {
             **environment(planso.address, url),
             "CONNECTOR_SYNC_INTERVAL": "4",
             "CONNECTOR_SYNC_HOURS": "00:00-24:00",
             "CONNECTOR_PARALLEL_TOTAL": str(PARALLEL_TOTAL),
         }
-        found = Scene(kind, folder, Random(f"{seed} scene"), planso, settings, server=server, firewall=between)
-        stack.callback(found.close)
-        if kind == "pgbouncer":
-            found.start_pooler()
-        found.start("file")
-        found.connector.synced()
-        yield found
+        system = System(database, folder, Random(f"{seed} system"), planso, settings, server=server, firewall=firewall)
+        stack.callback(system.close)
+        if database == "pgbouncer":
+            system.start_pooler()
+        system.start("file")
+        system.connector.wait_for_sync()
+        yield system
