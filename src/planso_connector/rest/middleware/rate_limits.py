@@ -111,16 +111,16 @@ class _BucketGroup:
             if len(self._buckets) >= _MAX_BUCKETS:
                 self._drop_some(now)
             bucket = self._buckets[owner] = _Bucket(self._capacity, now)
-        bucket.tokens = self._refilled(bucket, now)
+        bucket.tokens = self._count_tokens(bucket, now)
         bucket.updated_at = now
         return bucket
 
-    def _refilled(self, bucket: _Bucket, now: float) -> float:
+    def _count_tokens(self, bucket: _Bucket, now: float) -> float:
         return min(self._capacity, bucket.tokens + (now - bucket.updated_at) * self._tokens_per_second)
 
     def _drop_some(self, now: float) -> None:
         idle = [
-            (self._refilled(bucket, now) < self._capacity, bucket.updated_at, number, owner)
+            (self._count_tokens(bucket, now) < self._capacity, bucket.updated_at, number, owner)
             for number, (owner, bucket) in enumerate(self._buckets.items())
             if not bucket.in_flight
         ]
@@ -131,13 +131,13 @@ class _BucketGroup:
         if bucket.tokens < 1.0:
             seconds = math.ceil((1.0 - bucket.tokens) / self._tokens_per_second)
             message = f"Too many requests of this {self.name}; there is room again in {seconds} s."
-            return Refusal(429, message, seconds, self.headers(bucket))
+            return Refusal(429, message, seconds, self.build_headers(bucket))
         if bucket.in_flight >= self.parallel:
             message = f"Too many requests of this {self.name} at once; accepted: {self.parallel}."
-            return Refusal(429, message, 1, self.headers(bucket))
+            return Refusal(429, message, 1, self.build_headers(bucket))
         return None
 
-    def headers(self, bucket: _Bucket) -> list[tuple[bytes, bytes]]:
+    def build_headers(self, bucket: _Bucket) -> list[tuple[bytes, bytes]]:
         if not self._rate:
             return []
         seconds_until_full = math.ceil((self._capacity - bucket.tokens) / self._tokens_per_second)
@@ -213,7 +213,7 @@ class RateLimiter:
             bucket.tokens -= 1.0
             bucket.in_flight += 1
             slot.buckets.append(bucket)
-            slot.headers += group.headers(bucket)
+            slot.headers += group.build_headers(bucket)
         return None
 
     def _find_owners(self, scope: Scope) -> list[tuple[_BucketGroup, Hashable]]:

@@ -12,34 +12,29 @@ from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import RETRY_AFTER
-from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.examples import build_example, described, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
 class Check(BaseModel):
     """One readiness check."""
 
-    name: str = Field(
-        description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
+    name: str = described(
+        "`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
         "`index`, `clock`, `workers` or `log`.",
-        examples=["database"],
+        "database",
     )
-    ok: bool = Field(description="Whether the check passed.", examples=[True])
-    words: str = Field(
-        description="The finding, for a person; what to do where it is not ok.", examples=["answers, and takes writes"]
-    )
-    since: str = Field(
-        description="Since when, as far as this process knows. UTC.", examples=["2026-11-23T10:15:30.000000Z"]
-    )
-    required: bool = Field(description="Whether the connector is not ready without it.", examples=[True])
+    ok: bool = described("Whether the check passed.", True)
+    words: str = described("The finding, for a person; what to do where it is not ok.", "answers, and takes writes")
+    since: str = described("Since when, as far as this process knows. UTC.", "2026-11-23T10:15:30.000000Z")
+    required: bool = described("Whether the connector is not ready without it.", True)
 
 
 class ReadyAnswer(Envelope):
     """Whether the connector can do its work."""
 
-    state: Literal["ready", "degraded", "not_ready"] = Field(
-        description="`degraded`: it answers, and something needs attention. With `not_ready` the status is 503.",
-        examples=["ready"],
+    state: Literal["ready", "degraded", "not_ready"] = described(
+        "`degraded`: it answers, and something needs attention. With `not_ready` the status is 503.", "ready"
     )
     checks: list[Check] = Field(description="All checks; empty without an API key.")
 

@@ -15,7 +15,7 @@ from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.language import language_headers, response_language
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures
-from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.examples import build_example, described, document_success
 from planso_connector.rest.schemas.responses import REBUILDING_FIELD, Envelope, Rebuilding, rebuild_members
 
 MAX_TEXT_LENGTH = 1000
@@ -36,45 +36,44 @@ HeardText = Annotated[
 class LookupMatch(BaseModel):
     """An order that fits."""
 
-    order_id: int = Field(description="PlanSo's order id.", examples=[130])
-    score: float = Field(description="0 to 1.", examples=[0.97])
-    reasons: list[str] = Field(
-        description="Why, the best first: `plate exact`, `plate one letter off`, `plate part`, `name exact`, "
+    order_id: int = described("PlanSo's order id.", 130)
+    score: float = described("0 to 1.", 0.97)
+    reasons: list[str] = described(
+        "Why, the best first: `plate exact`, `plate one letter off`, `plate part`, `name exact`, "
         "`name starts so`, `name sounds alike`, `name one letter off`, `name part`, `phone exact`, `phone ends so`, "
         "`email exact`, `vehicle`, ...",
-        examples=[["plate exact", "name sounds alike"]],
+        ["plate exact", "name sounds alike"],
     )
-    plate: str | None = Field(description="Number plate.", examples=["WN-AE 2309"])
-    vehicle: str | None = Field(description="The vehicle in words.", examples=["VW Golf VIII"])
-    color: str | None = Field(description="Its colour.", examples=["Deep Black Perleffekt"])
-    shop_date: str | None = Field(description="Drop-off. ISO 8601.", examples=["2026-12-08"])
-    project_status: str | None = Field(description="Project status.", examples=["In Lackierung"])
-    person: str | None = Field(
-        None, description="Customer or driver; only where a name was asked and fits.", examples=["Jana Petersen"]
+    plate: str | None = described("Number plate.", "WN-AE 2309")
+    vehicle: str | None = described("The vehicle in words.", "VW Golf VIII")
+    color: str | None = described("Its colour.", "Deep Black Perleffekt")
+    shop_date: str | None = described("Drop-off. ISO 8601.", "2026-12-08")
+    project_status: str | None = described("Project status.", "In Lackierung")
+    person: str | None = described(
+        "Customer or driver; only where a name was asked and fits.", "Jana Petersen", default=None
     )
-    phone: str | None = Field(None, description="Only where a phone number was asked and fits.", examples=[None])
-    email: str | None = Field(None, description="Only where an e-mail address was asked and fits.", examples=[None])
+    phone: str | None = described("Only where a phone number was asked and fits.", None, default=None)
+    email: str | None = described("Only where an e-mail address was asked and fits.", None, default=None)
 
 
 class Understood(BaseModel):
     """What was heard."""
 
-    plates: list[str] = Field(description="Plates or parts of them, the likeliest first.", examples=[["WNAE2309"]])
-    names: list[str] = Field(description="What was said as a name.", examples=[[]])
-    phones: list[str] = Field(description="Digits of phone numbers.", examples=[[]])
-    emails: list[str] = Field(description="E-mail addresses.", examples=[[]])
-    words: list[str] = Field(description="What is left: names, vehicles, or nothing.", examples=[["Meyer"]])
+    plates: list[str] = described("Plates or parts of them, the likeliest first.", ["WNAE2309"])
+    names: list[str] = described("What was said as a name.", [])
+    phones: list[str] = described("Digits of phone numbers.", [])
+    emails: list[str] = described("E-mail addresses.", [])
+    words: list[str] = described("What is left: names, vehicles, or nothing.", ["Meyer"])
 
 
 class LookupAnswer(Envelope):
     """The orders that a caller may mean."""
 
     matches: list[LookupMatch] = Field(description="Best first.")
-    count: int = Field(description="Orders in this answer.", examples=[1])
-    is_certain: bool = Field(description="Whether the first one is meant, beyond doubt.", examples=[True])
-    ask: str | None = Field(
-        description="Where it is not certain: the question that tells the best ones apart, ready to be spoken.",
-        examples=[None],
+    count: int = described("Orders in this answer.", 1)
+    is_certain: bool = described("Whether the first one is meant, beyond doubt.", True)
+    ask: str | None = described(
+        "Where it is not certain: the question that tells the best ones apart, ready to be spoken.", None
     )
     heard: Understood = Field(description="What was understood.")
     rebuilding: Rebuilding | None = REBUILDING_FIELD

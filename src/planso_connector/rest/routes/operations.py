@@ -30,7 +30,7 @@ from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.write_headers import WaitParam
 from planso_connector.rest.schemas import responses
 from planso_connector.rest.schemas.errors import WRITES_STOPPED_MESSAGES, document_failures
-from planso_connector.rest.schemas.examples import build_example, build_examples, document_success
+from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
 from planso_connector.store import cursors
 
 _PREFIX = "/api/operations"
@@ -57,13 +57,10 @@ _NOT_DAMAGED = Problem(
 class Restore(BaseModel):
     """What to restore; without a body, all that was damaged."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as WriteBody
 
-    only: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
-        [],
-        max_length=1000,
-        description="Labels of PlanSo's form, or names of its controls: these alone.",
-        examples=[["Telefon"]],
+    only: list[Annotated[str, Field(min_length=1, max_length=500)]] = described(
+        "Labels of PlanSo's form, or names of its controls: these alone.", ["Telefon"], default=[], max_length=1000
     )
 
 

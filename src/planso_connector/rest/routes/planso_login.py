@@ -13,7 +13,7 @@ from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import document_failures, failure_response
-from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.examples import build_example, described, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
@@ -29,7 +29,7 @@ def _check_secret_line(text: SecretStr) -> SecretStr:
 class Credentials(BaseModel):
     """A PlanSo user to try. The connector keeps its configured one."""
 
-    model_config = ConfigDict(strict=True, defer_build=False)  # as schemas.Body
+    model_config = ConfigDict(strict=True, defer_build=False)  # as WriteBody
 
     username: Annotated[
         str,
@@ -51,32 +51,27 @@ class Credentials(BaseModel):
 class SessionAnswer(Envelope):
     """The last login with PlanSo, and the connector's sessions there."""
 
-    state: str = Field(
-        description="`logged_in`, `unknown` (not tried yet), or `rejected`: not tried again until it is changed.",
-        examples=["logged_in"],
+    state: str = described(
+        "`logged_in`, `unknown` (not tried yet), or `rejected`: not tried again until it is changed.", "logged_in"
     )
-    last_login_at: str | None = Field(
-        description="When PlanSo last accepted the configured user. UTC.", examples=["2026-11-23T09:39:58.211000Z"]
+    last_login_at: str | None = described(
+        "When PlanSo last accepted the configured user. UTC.", "2026-11-23T09:39:58.211000Z"
     )
-    saving: str = Field(
-        description="Where the way in which this PlanSo saves is known from: `assumed`, `learned` from a recording, or "
+    saving: str = described(
+        "Where the way in which this PlanSo saves is known from: `assumed`, `learned` from a recording, or "
         "`tried` on an order.",
-        examples=["tried"],
+        "tried",
     )
-    saving_reason: str = Field(
-        description="Why, for a person.",
-        examples=["tried on order 130 on 2026-11-23: the whole form is sent, and nothing else of the order changed"],
+    saving_reason: str = described(
+        "Why, for a person.",
+        "tried on order 130 on 2026-11-23: the whole form is sent, and nothing else of the order changed",
     )
-    sessions: int = Field(
-        description="Open sessions: 2 (one for syncs, one for writes and live reads), 1 or 0.", examples=[2]
+    sessions: int = described("Open sessions: 2 (one for syncs, one for writes and live reads), 1 or 0.", 2)
+    sessions_reason: str = described(
+        "Why this number, for a person.", "two sessions: one for syncs, one for writes and live reads"
     )
-    sessions_reason: str = Field(
-        description="Why this number, for a person.",
-        examples=["two sessions: one for syncs, one for writes and live reads"],
-    )
-    sessions_trouble: str = Field(
-        description="What is wrong with them, for a person, such as PlanSo ending them repeatedly; else empty.",
-        examples=[""],
+    sessions_trouble: str = described(
+        "What is wrong with them, for a person, such as PlanSo ending them repeatedly; else empty.", ""
     )
 
 

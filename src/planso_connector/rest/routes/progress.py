@@ -16,7 +16,7 @@ from planso_connector.rest.routes import language
 from planso_connector.rest.routes.orders import OrderId
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import INVALID_ORDER_ID, document_failures
-from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.examples import build_example, described, document_success
 from planso_connector.rest.schemas.responses import STALE_FIELD, Envelope
 
 _READ_AT = "2026-11-23T08:40:12.507000Z"
@@ -30,49 +30,44 @@ _STAGES = ", ".join(f"{int(stage)} `{stage.name.lower()}` ({text})" for stage, t
 class ProgressSource(BaseModel):
     """Where a value comes from."""
 
-    path: str = Field(
-        description="The field's path; `parts`, `station_state` or `archived` where it is no field of the form.",
-        examples=["project_status"],
+    path: str = described(
+        "The field's path; `parts`, `station_state` or `archived` where it is no field of the form.", "project_status"
     )
-    label: str | None = Field(description="PlanSo's label of the field.", examples=["Projekt-Status"])
-    last_synced_at: str | None = Field(
-        description="When its page was last read; null: never. UTC.", examples=[_READ_AT]
-    )
-    age_seconds: int | None = Field(description="How long ago that is.", examples=[412])
+    label: str | None = described("PlanSo's label of the field.", "Projekt-Status")
+    last_synced_at: str | None = described("When its page was last read; null: never. UTC.", _READ_AT)
+    age_seconds: int | None = described("How long ago that is.", 412)
 
 
 class Stage(BaseModel):
     """How far the order is."""
 
-    words: str | None = Field(
-        description="The workshop's own words: the project status, else `station@state`.", examples=["Lackierung"]
+    words: str | None = described("The workshop's own words: the project status, else `station@state`.", "Lackierung")
+    name: str | None = described(f"The step's name: {_STAGES}.", "paint")
+    step: int | None = described(
+        "The step's number; null where the words name no certain step.", int(ProgressStage.PAINT)
     )
-    name: str | None = Field(description=f"The step's name: {_STAGES}.", examples=["paint"])
-    step: int | None = Field(
-        description="The step's number; null where the words name no certain step.", examples=[int(ProgressStage.PAINT)]
-    )
-    steps: int = Field(description="How many steps there are.", examples=[STAGE_COUNT])
-    archived: bool = Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])
+    steps: int = described("How many steps there are.", STAGE_COUNT)
+    archived: bool = described("Whether the order left PlanSo's list of current orders.", False)
     source: ProgressSource | None = Field(description="Where it comes from; null where it is unknown.")
 
 
 def _reason_field(reasons: type[PromiseReason | FetchReason], example: str) -> Any:
     listed = ", ".join(f"`{reason}`" for reason in reasons)
-    return Field(description=f"Why, for programs: {listed}.", examples=[example])
+    return described(f"Why, for programs: {listed}.", example)
 
 
 class Promise(BaseModel):
     """The promised date, and whether it holds."""
 
-    date: str | None = Field(description="ISO 8601, a time may follow.", examples=["2026-12-10"])
-    holds: bool | None = Field(
-        description="False: it has passed and the vehicle isn't ready, or a mandatory part is expected only after it. "
+    date: str | None = described("ISO 8601, a time may follow.", "2026-12-10")
+    holds: bool | None = described(
+        "False: it has passed and the vehicle isn't ready, or a mandatory part is expected only after it. "
         "True: no value of the order contradicts it. Null: unknown.",
-        examples=[True],
+        True,
     )
     reason: str = _reason_field(PromiseReason, PromiseReason.NOTHING_AGAINST_IT)
-    part_expected: str | None = Field(
-        description="With `part_expected_later`: when the last of these parts is expected. ISO 8601.", examples=[None]
+    part_expected: str | None = described(
+        "With `part_expected_later`: when the last of these parts is expected. ISO 8601.", None
     )
     source: ProgressSource | None = Field(
         description="Planned hand-over, else completion, else back from the shop, else hand-back."
@@ -82,40 +77,38 @@ class Promise(BaseModel):
 class LatePart(BaseModel):
     """A missing part whose expected date has passed."""
 
-    description: str | None = Field(description="What it is.", examples=["Stoßfänger hinten"])
-    expected: str = Field(description="When it was expected. ISO 8601.", examples=["2026-11-20"])
-    days: int = Field(description="For how many days it has been late.", examples=[3])
+    description: str | None = described("What it is.", "Stoßfänger hinten")
+    expected: str = described("When it was expected. ISO 8601.", "2026-11-20")
+    days: int = described("For how many days it has been late.", 3)
 
 
 class PartsProgress(BaseModel):
     """The order's parts."""
 
-    total: int | None = Field(description="How many; null where they were never read.", examples=[6])
-    delivered: int | None = Field(description="Delivered and not on backorder.", examples=[5])
-    missing: int | None = Field(
-        description="Parts with `is_missing` in `GET .../parts`; 0 with `ohne E-Teile`. Null: the parts were never "
+    total: int | None = described("How many; null where they were never read.", 6)
+    delivered: int | None = described("Delivered and not on backorder.", 5)
+    missing: int | None = described(
+        "Parts with `is_missing` in `GET .../parts`; 0 with `ohne E-Teile`. Null: the parts were never "
         "read, or the order's parts status reports missing parts and none of its parts is.",
-        examples=[1],
+        1,
     )
-    late: list[LatePart] = Field(description="Missing parts whose expected date has passed.", examples=[[]])
-    next_expected: str | None = Field(
-        description="When the next missing part is expected. ISO 8601.", examples=["2026-12-04"]
-    )
+    late: list[LatePart] = described("Missing parts whose expected date has passed.", [])
+    next_expected: str | None = described("When the next missing part is expected. ISO 8601.", "2026-12-04")
     source: ProgressSource = Field(description="Where it comes from.")
 
 
 class NextAppointment(BaseModel):
     """The order's next date."""
 
-    date: str = Field(description="Today or later. ISO 8601, a time may follow.", examples=["2026-11-25"])
-    what: str = Field(description="What it is for, in the answer's language.", examples=["Lackierung"])
+    date: str = described("Today or later. ISO 8601, a time may follow.", "2026-11-25")
+    what: str = described("What it is for, in the answer's language.", "Lackierung")
     source: ProgressSource = Field(description="The field.")
 
 
 class CanBeFetched(BaseModel):
     """Whether the vehicle can be fetched."""
 
-    value: bool | None = Field(description="Null: unknown.", examples=[False])
+    value: bool | None = described("Null: unknown.", False)
     reason: str = _reason_field(FetchReason, FetchReason.NOT_DONE)
     source: ProgressSource | None = Field(description="Where it comes from; null where it is unknown.")
 
@@ -123,20 +116,17 @@ class CanBeFetched(BaseModel):
 class ProgressOfOrder(BaseModel):
     """How far an order is."""
 
-    order_id: int = Field(description="PlanSo's order id.", examples=[130])
+    order_id: int = described("PlanSo's order id.", 130)
     stage: Stage = Field(description="How far it is.")
     promised: Promise = Field(description="The promised date.")
     parts: PartsProgress = Field(description="The parts.")
     next_appointment: NextAppointment | None = Field(description="The next date; null where none lies ahead.")
     can_be_fetched: CanBeFetched = Field(description="Whether the customer can come for it.")
-    pending: int = Field(
-        description="Pending writes to the order; the other members don't show them yet.", examples=[0]
+    pending: int = described("Pending writes to the order; the other members don't show them yet.", 0)
+    sentence: str = described(
+        "One or two sentences to be read out, in the answer's language, without personal data.", _SENTENCE
     )
-    sentence: str = Field(
-        description="One or two sentences to be read out, in the answer's language, without personal data.",
-        examples=[_SENTENCE],
-    )
-    language: str = Field(description="`de` or `en`, by `Accept-Language`.", examples=["de"])
+    language: str = described("`de` or `en`, by `Accept-Language`.", "de")
 
 
 class ProgressAnswer(Envelope):

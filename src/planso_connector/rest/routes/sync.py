@@ -12,7 +12,7 @@ from planso_connector.domain.errors import Problem
 from planso_connector.flows.syncing.sync import Sync, SyncStatus
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import document_failures
-from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.examples import build_example, described, document_success
 from planso_connector.rest.schemas.responses import Envelope
 from planso_connector.store.sync_runs import StoredRun, Trigger
 
@@ -24,18 +24,16 @@ _BEGAN, _ENDED, _NEXT = "2026-11-23T09:40:00.145544Z", "2026-11-23T09:40:12.5070
 class SyncStarted(Envelope):
     """The sync run in progress."""
 
-    run_id: str = Field(description="The run's id; `GET /api/sync/runs` lists it.", examples=[_RUN_ID])
-    joined: bool = Field(description="Whether a run was in progress already; then it is that one.", examples=[False])
+    run_id: str = described("The run's id; `GET /api/sync/runs` lists it.", _RUN_ID)
+    joined: bool = described("Whether a run was in progress already; then it is that one.", False)
 
 
 class FailedOrder(BaseModel):
     """An order that could not be read; its row stays as it was."""
 
-    order_id: int = Field(description="PlanSo's order id.", examples=[130])
-    page: str = Field(
-        description="The page that could not be read: `form`, `parts` or a tab's name.", examples=["form"]
-    )
-    kind: str = Field(description="What went wrong, for programs.", examples=["PlansoTimeout"])
+    order_id: int = described("PlanSo's order id.", 130)
+    page: str = described("The page that could not be read: `form`, `parts` or a tab's name.", "form")
+    kind: str = described("What went wrong, for programs.", "PlansoTimeout")
 
 
 class DoubtfulPage(BaseModel):
@@ -44,63 +42,58 @@ class DoubtfulPage(BaseModel):
     has no value until PlanSo holds a date or number again, or a shorter text.
     """
 
-    page: str = Field(description="The page: `list`, `form` or `parts`.", examples=["form"])
-    kind: str = Field(
-        description="`label_gone`, `unreadable`, `too_long`, `table_gone` or `prices_gone`.", examples=["label_gone"]
+    page: str = described("The page: `list`, `form` or `parts`.", "form")
+    kind: str = described("`label_gone`, `unreadable`, `too_long`, `table_gone` or `prices_gone`.", "label_gone")
+    what: str = described("The label, or the field's path.", "Werkstattstart")
+    orders: int = described("Number of affected orders, of those that were read.", 214)
+    filled_before: float | None = described(
+        "Share of these orders in which the label held something before.", 0.93, default=None
     )
-    what: str = Field(description="The label, or the field's path.", examples=["Werkstattstart"])
-    orders: int = Field(description="Number of affected orders, of those that were read.", examples=[214])
-    filled_before: float | None = Field(
-        None, description="Share of these orders in which the label held something before.", examples=[0.93]
-    )
-    filled_now: float | None = Field(None, description="The same share in this run.", examples=[0.0])
+    filled_now: float | None = described("The same share in this run.", 0.0, default=None)
 
 
 class RunAnswer(BaseModel):
     """A sync run."""
 
-    run_id: str = Field(description="The run's id.", examples=[_RUN_ID])
-    kind: str = Field(description="`incremental` or `full`.", examples=["incremental"])
-    trigger: str = Field(description="`schedule`, `request`, `start` or `command`.", examples=["schedule"])
-    state: str = Field(description="`running`, `done`, `failed` or `interrupted`.", examples=["done"])
-    phase: str = Field(description="`list`, `orders`, `gone` or `sections`.", examples=["gone"])
-    done: int = Field(description="Orders read or tried.", examples=[18])
-    total: int = Field(description="Orders to read in this run.", examples=[18])
-    requests: int = Field(description="Requests sent to PlanSo during the run.", examples=[37])
-    changed: int = Field(description="Orders that are new, changed, archived or deleted here.", examples=[5])
+    run_id: str = described("The run's id.", _RUN_ID)
+    kind: str = described("`incremental` or `full`.", "incremental")
+    trigger: str = described("`schedule`, `request`, `start` or `command`.", "schedule")
+    state: str = described("`running`, `done`, `failed` or `interrupted`.", "done")
+    phase: str = described("`list`, `orders`, `gone` or `sections`.", "gone")
+    done: int = described("Orders read or tried.", 18)
+    total: int = described("Orders to read in this run.", 18)
+    requests: int = described("Requests sent to PlanSo during the run.", 37)
+    changed: int = described("Orders that are new, changed, archived or deleted here.", 5)
     failed: list[FailedOrder] = Field(description="Orders that could not be read.")
-    doubts: list[DoubtfulPage] = Field(description="What seems to have moved on PlanSo's pages.", examples=[[]])
-    message: str = Field(
-        description="A summary for a person.",
-        examples=["1 of 18 orders could not be read; their rows stay as they were."],
+    doubts: list[DoubtfulPage] = described("What seems to have moved on PlanSo's pages.", [])
+    message: str = described(
+        "A summary for a person.", "1 of 18 orders could not be read; their rows stay as they were."
     )
-    started_at: str = Field(description="When it began. UTC.", examples=[_BEGAN])
-    ended_at: str | None = Field(description="When it ended; null while it runs. UTC.", examples=[_ENDED])
+    started_at: str = described("When it began. UTC.", _BEGAN)
+    ended_at: str | None = described("When it ended; null while it runs. UTC.", _ENDED)
 
 
 class RunsAnswer(Envelope):
     """The last sync runs."""
 
     runs: list[RunAnswer] = Field(description="The runs, newest first.")
-    count: int = Field(description="Runs in this answer.", examples=[1])
+    count: int = described("Runs in this answer.", 1)
 
 
 class SyncStatusAnswer(Envelope):
     """The sync run in progress, the last one, and the next."""
 
-    state: str = Field(description="`idle`, `running`, or `failed`: the last run failed.", examples=["idle"])
-    phase: str | None = Field(
-        description="Phase of the run in progress; null while none runs, as are the next four.", examples=["orders"]
-    )
-    done: int | None = Field(description="Orders read or tried.", examples=[40])
-    total: int | None = Field(description="Orders to read.", examples=[260])
-    started_at: str | None = Field(description="When it began. UTC.", examples=[_NEXT])
-    expected_end: str | None = Field(description="When it is expected to end. UTC.", examples=[_EXPECTED])
+    state: str = described("`idle`, `running`, or `failed`: the last run failed.", "idle")
+    phase: str | None = described("Phase of the run in progress; null while none runs, as are the next four.", "orders")
+    done: int | None = described("Orders read or tried.", 40)
+    total: int | None = described("Orders to read.", 260)
+    started_at: str | None = described("When it began. UTC.", _NEXT)
+    expected_end: str | None = described("When it is expected to end. UTC.", _EXPECTED)
     last_result: RunAnswer | None = Field(description="The last run that ended.")
-    last_attempt_at: str | None = Field(description="When the last run that ended began. UTC.", examples=[_BEGAN])
-    last_success_at: str | None = Field(description="When the last successful run ended. UTC.", examples=[_ENDED])
-    next_run_at: str | None = Field(
-        description="When the next scheduled run starts; null while one runs, or without a schedule.", examples=[_NEXT]
+    last_attempt_at: str | None = described("When the last run that ended began. UTC.", _BEGAN)
+    last_success_at: str | None = described("When the last successful run ended. UTC.", _ENDED)
+    next_run_at: str | None = described(
+        "When the next scheduled run starts; null while one runs, or without a schedule.", _NEXT
     )
 
 

@@ -12,7 +12,7 @@ from planso_connector.flows.writing.write_stops import WritesStatus, WriteStops
 from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures
-from planso_connector.rest.schemas.examples import build_example, build_examples, document_success
+from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
 from planso_connector.rest.schemas.responses import Envelope
 from planso_connector.store.write_stops import WriteStop
 
@@ -20,30 +20,28 @@ from planso_connector.store.write_stops import WriteStop
 class StopAnswer(BaseModel):
     """Writes to one order, or to the whole workshop, are stopped."""
 
-    order_id: int | None = Field(description="The order; null: the whole workshop.", examples=[130])
-    operation: str = Field(description="The operation that did damage.", examples=["op_5f0c2b9e41d7a6380c1e"])
-    reason: str = Field(description="What was damaged, without values.", examples=["1 value was lost: 'Telefon'"])
-    columns: list[str] = Field(description="The names of the damaged controls of PlanSo's form.", examples=[["f_8123"]])
-    since: str = Field(description="When writes were stopped. UTC.", examples=["2026-11-23T09:41:02.118000Z"])
+    order_id: int | None = described("The order; null: the whole workshop.", 130)
+    operation: str = described("The operation that did damage.", "op_5f0c2b9e41d7a6380c1e")
+    reason: str = described("What was damaged, without values.", "1 value was lost: 'Telefon'")
+    columns: list[str] = described("The names of the damaged controls of PlanSo's form.", ["f_8123"])
+    since: str = described("When writes were stopped. UTC.", "2026-11-23T09:41:02.118000Z")
 
 
 class WritesAnswer(Envelope):
     """Whether writes reach PlanSo."""
 
-    state: str = Field(
-        description="`on`; `stopped`: nothing is written until a person resumes; `shadow` or `off`: as "
-        "`CONNECTOR_WRITES` says.",
-        examples=["on"],
+    state: str = described(
+        "`on`; `stopped`: nothing is written until a person resumes; `shadow` or `off`: as `CONNECTOR_WRITES` says.",
+        "on",
     )
-    stops: list[StopAnswer] = Field(description="What is stopped, the workshop first, then orders.", examples=[[]])
-    pending: int = Field(description="Writes that are accepted and not settled.", examples=[0])
-    saving: str = Field(
-        description="How the way in which this PlanSo saves is known: `assumed`, `learned` from a recording, `tried` "
-        "on an order.",
-        examples=["assumed"],
+    stops: list[StopAnswer] = described("What is stopped, the workshop first, then orders.", [])
+    pending: int = described("Writes that are accepted and not settled.", 0)
+    saving: str = described(
+        "How the way in which this PlanSo saves is known: `assumed`, `learned` from a recording, `tried` on an order.",
+        "assumed",
     )
-    saving_reason: str = Field(description="Why, for a person.", examples=["nobody has seen this PlanSo save yet"])
-    clean_saves: int = Field(description="Saves that were compared and changed nothing unasked.", examples=[112])
+    saving_reason: str = described("Why, for a person.", "nobody has seen this PlanSo save yet")
+    clean_saves: int = described("Saves that were compared and changed nothing unasked.", 112)
 
 
 class ResumedAnswer(Envelope):
@@ -55,20 +53,16 @@ class ResumedAnswer(Envelope):
 class Resume(BaseModel):
     """What to resume; without a body, all."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as WriteBody
 
-    order_id: int | None = Field(
-        None,
-        ge=1,
-        le=values.MAX_ID,
-        description="Resume this order alone; without it the workshop, and all orders.",
-        examples=[130],
+    order_id: int | None = described(
+        "Resume this order alone; without it the workshop, and all orders.", 130, default=None, ge=1, le=values.MAX_ID
     )
-    accept: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
-        [],
+    accept: list[Annotated[str, Field(min_length=1, max_length=500)]] = described(
+        "Names of damaged controls that change with saves by themselves: no damage from now on.",
+        ["f_8123"],
+        default=[],
         max_length=1000,
-        description="Names of damaged controls that change with saves by themselves: no damage from now on.",
-        examples=[["f_8123"]],
     )
 
 
