@@ -124,7 +124,7 @@ def test_the_first_line_says_how_many_are_missing(tmp_path: Path) -> None:
 
 
 def test_lines_that_exceed_the_queue_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While nobody reads the pipe, logging does not block; later the queued lines are written, the lost ones counted."""
+    """While nobody reads the pipe, logging does not block; later the queued lines are written, lost ones counted."""
     reading, writing = os.pipe()
     reports: list[LostLines] = []
 

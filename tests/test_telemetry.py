@@ -228,7 +228,7 @@ def test_a_rejecting_collector_is_logged_once(collector: Collector, sandbox: San
 
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_silent_collector_delays_nothing(sandbox: Sandbox, tmp_path: Path, *, is_there: bool) -> None:
-    """With an absent collector, and one that never responds, requests are answered and SIGTERM ends with exit code 0."""
+    """With an absent collector, and one that never responds, requests are answered and SIGTERM ends it with 0."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1] if is_there else free_port()
         more = {**EXPORT_AT_ONCE, "OTEL_EXPORTER_OTLP_TIMEOUT": "3600", "OTEL_BSP_MAX_QUEUE_SIZE": "512"}
