@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import apsw
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import BY_PATH, MIRRORED, FieldGroup, FieldKind, Value
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE as PLATE_PATH
@@ -36,7 +37,7 @@ VERSION = 4
 """Increase it when the orders change: the file is then created again."""
 
 SHOP = "default"
-NOW = "2026-11-23T06:00:00.000000Z"
+NOW = Instant("2026-11-23T06:00:00.000000Z")
 FIRST_ID = 1_000_001
 """Above every id of the sandbox: a sync finds none of these orders."""
 

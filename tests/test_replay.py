@@ -82,7 +82,7 @@ def test_an_unreadable_board_is_kept_and_replayed(tmp_path: Path, planso: tuple[
     done = command_here(tmp_path, "doctor", "--replay", **environment)
     assert done.exit_code == 1
     assert "list" in done.stdout
-    assert "answer is not JSON" in done.stdout
+    assert "PlanSo's answer is not JSON" in " ".join(done.stdout.split())
     assert "now: not JSON" in done.stdout
     assert len(sandbox.requests) == requests
 

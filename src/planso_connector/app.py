@@ -1,7 +1,5 @@
 """Composition root: build every part of a connector and wire them together. Nothing else does."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import AsyncIterator

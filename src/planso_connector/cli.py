@@ -1,7 +1,5 @@
 """Command line interface. Exit codes: 0 success, 1 failure with a message, 2 wrong arguments or settings."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import signal
@@ -145,12 +143,7 @@ def _import_sandbox() -> Iterator[ModuleType]:
 
     try:
         yield sandbox
-    except (
-        sandbox.PortTakenError,
-        sandbox.RecordingError,
-        sandbox.StateFileError,
-        sandbox.StyleError,
-    ) as error:
+    except (sandbox.PortTakenError, sandbox.RecordingError, sandbox.StateFileError, sandbox.StyleError) as error:
         fail(str(error))
 
 
@@ -291,8 +284,7 @@ def run_sandbox(
         typer.Option(help="Imitate the PlanSo recorded in a browser's network log (HAR), with invented values."),
     ] = None,
     allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(help="Host name to accept besides localhost and addresses; repeatable."),
+        list[str] | None, typer.Option(help="Host name to accept besides localhost and addresses; repeatable.")
     ] = None,
 ) -> None:
     """Run the sandbox, a small stand-in for PlanSo: user `werkstatt`, password `demo`."""

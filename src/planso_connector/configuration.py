@@ -1,7 +1,5 @@
 """Turn settings into the values that the parts of the connector take. Raises SettingsError naming the setting."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

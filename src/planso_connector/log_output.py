@@ -5,8 +5,6 @@ Logging neither blocks nor fails: when the disk is full or the pipe's reader is 
 and counted, and the next line that can be written is preceded by one that says how many are missing.
 """
 
-from __future__ import annotations
-
 import atexit
 import io
 import os

@@ -6,8 +6,6 @@ Allowed in a line: event names, order and operation ids, field names, counts, du
 value, a query, a cookie or a password; exception texts are dropped because they may hold them.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
@@ -71,8 +69,7 @@ def configure(level: str, secrets: Iterable[str]) -> None:
     handler = _QueueHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render]
         )
     )
     root = logging.getLogger()

@@ -3,8 +3,6 @@ Settings, each from an environment variable, a line in `.env` or a file. Only `c
 read them.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 import os
@@ -121,8 +119,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     planso_url: str = Field(
-        "",
-        description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` only on this machine.",
+        "", description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` only on this machine."
     )
     planso_user: str = Field("", description="User name for PlanSo; best an account of its own.")
     planso_password: SecretStr = Field(
@@ -130,9 +127,7 @@ class Settings(BaseSettings):
         description="Password for PlanSo. In `.env`, quote it with single quotes if it contains `#` or spaces.",
     )
     planso_table_id: int | None = Field(
-        None,
-        ge=1,
-        description="`tableID` of the order form; default: the profile's, else 12565.",
+        None, ge=1, description="`tableID` of the order form; default: the profile's, else 12565."
     )
     planso_profile: Path | None = Field(
         None, description="TOML file with the labels and calls of this installation, see docs/profile.md."
@@ -205,7 +200,7 @@ class Settings(BaseSettings):
         0.25,
         ge=0,
         le=1,
-        description="Share of the current orders that may disappear from PlanSo's list in one sync; above it the sync stops.",
+        description="Share of the current orders that may leave PlanSo's list in one sync; above it the sync stops.",
     )
     connector_sync_parts: bool = Field(True, description="Whether a sync reads parts: one more request for each order.")
     connector_sync_extended: bool = Field(

@@ -1,7 +1,5 @@
 """SIGTERM while nothing handles it: it ends the process, also as PID 1 of a container."""
 
-from __future__ import annotations
-
 import os
 import signal
 from types import FrameType

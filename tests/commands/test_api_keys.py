@@ -1,4 +1,4 @@
-"""keys and accesses, as an operator uses them beside a running connector; and where a connector may listen."""
+"""The commands `keys` and `accesses` beside a running connector; and where a connector may listen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
 
 
 def command(*arguments: str, **environment: str) -> Result:
-    """A command, run in this process: to a connector it is another one."""
+    """Run a command in this process, which is not the connector's."""
     try:
         return CliRunner().invoke(cli, arguments, env={"COLUMNS": "200", **environment})
     finally:
@@ -45,7 +45,7 @@ def command(*arguments: str, **environment: str) -> Result:
 
 
 def create(*arguments: str, **environment: str) -> tuple[str, str]:
-    """Id and text of a new key."""
+    """Create a key; its id and text."""
     done = command("keys", "create", *arguments, **environment)
     match = KEY.fullmatch(done.stdout.strip())
     assert match is not None, done
@@ -106,7 +106,7 @@ def test_a_keys_life_beside_a_running_connector(tmp_path: Path, environment: dic
     ],
 )
 def test_a_wrong_call_is_reported(environment: dict[str, str], arguments: tuple[str, ...], named: str) -> None:
-    """What can't be taken is named, with what would be accepted; nothing is made."""
+    """A wrong argument is named with what is accepted; no key is created."""
     migrate.migrate(environment["CONNECTOR_DATABASE_URL"])
     done = command("keys", *arguments, **environment)
     assert done.exit_code in (1, 2)

@@ -31,7 +31,7 @@ def test_version_and_help(tmp_path: Path) -> None:
 
 
 def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
-    """2 for a call or a setting that is wrong, 1 for what may go better another time: both say what it is."""
+    """2 for wrong arguments or settings, 1 for what may succeed another time; both with a message."""
     _, environment = planso
     for arguments, changed, code, told in (
         (("frobnicate",), {}, 2, "frobnicate"),
@@ -45,7 +45,7 @@ def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandb
 
 
 def test_a_name_that_is_no_setting_is_reported(tmp_path: Path) -> None:
-    """In the environment and in `.env`, with the name that may be meant; settings and their files are not."""
+    """Unknown variables in the environment and in `.env` are reported with the name that may be meant."""
     (tmp_path / ".env").write_text("CONNECTOR_PROT=8103\nPLANSO_USER=x\n")
     (tmp_path / "password").write_text("x")
     done = command(tmp_path, "migrate", CONNECTOR_KEEP_RUN="1 d", PLANSO_PASSWORD_FILE=str(tmp_path / "password"))
@@ -56,7 +56,7 @@ def test_a_name_that_is_no_setting_is_reported(tmp_path: Path) -> None:
 
 
 def test_commands_make_no_empty_database(tmp_path: Path) -> None:
-    """What tells of a database that is not there says so, and where it looked, instead of making one."""
+    """Commands that read a missing database say where it was looked for, and do not create it."""
     for arguments in (
         ("keys", "list"),
         ("accesses",),
@@ -124,7 +124,7 @@ def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
 
 
 def test_what_is_made_late_is_made_silently(tmp_path: Path) -> None:
-    """What the command puts off until it is asked for, models and the document, nobody is warned of then."""
+    """Building the models and the OpenAPI document later, at the first request, causes no warning."""
     with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
         asked = connector.http.get("/openapi.json"), connector.http.post("/api/auth/login", json={})
         assert [answer.status_code for answer in asked] == [200, 422]

@@ -1,4 +1,4 @@
-"""Commands whose output goes where not every character can, or where nobody reads."""
+"""Commands whose output can't show every character, or is not read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "COLUMNS": "200"}
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A mirror with one person, and a key, with texts that no old character set holds together."""
+    """A mirror with one person, and a key, with texts that no legacy character set can hold together."""
     folder = tmp_path_factory.mktemp("terminals")
     sandbox = Sandbox(orders=3)
     sandbox.edit_field(sandbox.order_ids()[0], "Bemerkungen", NAME)

@@ -14,8 +14,8 @@ DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 
 
 @given(DAYS)
-def test_every_writing_of_a_day_is_that_day(day: date) -> None:
-    """DD.MM.YYYY, D.M.YYYY and ISO name the same day, and PlanSo's writing of it reads back as it."""
+def test_every_notation_of_a_day_is_that_day(day: date) -> None:
+    """DD.MM.YYYY, D.M.YYYY and ISO are the same day, and PlanSo's format parses back to it."""
     canonical = day.isoformat()
     assert german_formats.parse_date(f"{day:%d.%m.}{day.year}") == canonical
     assert german_formats.parse_date(f"{day.day}.{day.month}.{day.year}") == canonical
@@ -25,7 +25,7 @@ def test_every_writing_of_a_day_is_that_day(day: date) -> None:
 
 @given(DAYS, st.times().map(lambda t: t.replace(microsecond=0)))
 def test_a_day_with_a_time_keeps_it(day: date, clock: time) -> None:
-    """A date and time read back from PlanSo's writing say the same; midnight is the day alone."""
+    """A date and time in PlanSo's format parse back to the same; midnight is the day alone."""
     moment = datetime.combine(day, clock)
     canonical = german_formats.parse_date(moment.isoformat())
     assert german_formats.parse_date(german_formats.format_planso_date(canonical)) == canonical
@@ -33,8 +33,8 @@ def test_a_day_with_a_time_keeps_it(day: date, clock: time) -> None:
 
 
 @given(st.dates(date(2000, 1, 1), date(2150, 1, 1)), st.integers(-75, 26))
-def test_a_year_of_two_digits_is_by_what_the_field_can_be(today: date, away: int) -> None:
-    """A registration lies in the past; an appointment lies within 25 years, and what does not is refused."""
+def test_a_year_of_two_digits_is_completed_by_field(today: date, away: int) -> None:
+    """A registration is in the past; an appointment is within 25 years, and any other year is refused."""
     year = today.year + away
     text = f"01.07.{year % 100:02d}"
     registered = int(german_formats.parse_date(text, years=TwoDigitYears.PAST, today=today)[:4])
@@ -47,8 +47,8 @@ def test_a_year_of_two_digits_is_by_what_the_field_can_be(today: date, away: int
             german_formats.parse_date(text, today=today)
 
 
-def test_what_was_registered_in_65_is_no_car_of_the_future() -> None:
-    """`01.07.65` is 1965 on papers; `03/27` is a month of the next HU."""
+def test_years_of_two_digits_on_papers() -> None:
+    """`01.07.65` is a registration in 1965; `03/27` is the month of the next HU."""
     today = date(2026, 11, 23)
     assert german_formats.parse_date("01.07.65", years=TwoDigitYears.PAST, today=today) == "1965-07-01"
     assert german_formats.parse_date("01.07.27", years=TwoDigitYears.PAST, today=today) == "2027-07-01"
@@ -71,8 +71,8 @@ def test_what_was_registered_in_65_is_no_car_of_the_future() -> None:
      "1.1.1", "12/2026", "2025-12-16T08:00:00+99:00", "", "  ", "16.12.20255",
      "1e3", "16.12.2025 8"],
 )  # fmt: skip
-def test_what_is_on_no_calendar_is_told(words: str) -> None:
-    """A word, or a day that no calendar has, is an error that says what would be accepted."""
+def test_an_invalid_date_is_refused(words: str) -> None:
+    """Words, ranges, and days that are on no calendar raise an error that says what is accepted."""
     with pytest.raises(ValueError, match="accepted: a date such as"):
         german_formats.parse_date(words)
 
@@ -92,7 +92,7 @@ def test_what_is_on_no_calendar_is_told(words: str) -> None:
     ],
 )
 def test_times_as_people_write_them(words: str, canonical: str) -> None:
-    """HH:MM, HH:MM:SS, HH Uhr, HH:MM Uhr, or with a date in front; PlanSo's writing reads back the same."""
+    """HH:MM, HH:MM:SS, HH Uhr, HH:MM Uhr, or with a date in front; PlanSo's format parses back to the same."""
     assert german_formats.parse_time(words) == canonical
     assert german_formats.parse_time(german_formats.format_planso_date(canonical)) == canonical
 
@@ -115,7 +115,7 @@ def test_times_as_people_write_them(words: str, canonical: str) -> None:
     ],
 )
 def test_a_range_names_both_ends_of_a_time_slot(words: str, start: str | None, end: str | None) -> None:
-    """A slot's `from` takes the start of a range, its `to` the end; elsewhere a range is no time."""
+    """A slot's `from` is the start of a range, its `to` the end; without a slot a range is no time."""
     for slot, expected in (("from", start), ("to", end), (None, None)):
         if expected is None:
             with pytest.raises(ValueError, match="accepted: a time such as"):
@@ -125,23 +125,23 @@ def test_a_range_names_both_ends_of_a_time_slot(words: str, start: str | None, e
 
 
 @pytest.mark.parametrize("words", ["8", "24:00", "12:60", "16.12.2025", "früh", "", "08:30+01:00", "-1:00"])
-def test_what_is_no_time_is_told(words: str) -> None:
-    """A bare number, an hour that no clock has, a date alone: an error that says what would be accepted."""
+def test_an_invalid_time_is_refused(words: str) -> None:
+    """A bare number, an hour past 23, or a date alone raises an error that says what is accepted."""
     with pytest.raises(ValueError, match="accepted: a time such as"):
         german_formats.parse_time(words)
 
 
 @given(st.integers(0, 999), st.integers(0, 999))
 def test_hours_are_never_thousands(whole: int, thousandths: int) -> None:
-    """A dot in hours is a decimal point; in prices it groups, unless nothing but a zero stands before it."""
+    """A dot in hours is a decimal point; in prices it groups thousands, except after a lone 0."""
     text = f"{whole}.{thousandths:03d}"
     assert german_formats.parse_decimal(text, dot_groups=False) == float(text)
     assert german_formats.parse_decimal(text) == (whole * 1000 + thousandths if whole else float(text))
 
 
 @given(st.decimals(0, 1_000_000, places=4).map(float))
-def test_a_number_written_for_planso_reads_back_as_itself(number: float) -> None:
-    """Decimals go to PlanSo with a comma and come back as the same number."""
+def test_a_number_in_planso_format_parses_back(number: float) -> None:
+    """Formatting for PlanSo gives a comma, and parsing that gives the same number."""
     written = german_formats.format_planso_decimal(number)
     assert "." not in written
     assert german_formats.parse_decimal(written) == number
@@ -153,19 +153,19 @@ def test_a_number_written_for_planso_reads_back_as_itself(number: float) -> None
      ("0,5 h", 0.5), ("1.234,50 €", 1234.5), ("-3,25", -3.25), (",5", 0.5), ("1 234,5", 1234.5)],
 )  # fmt: skip
 def test_german_decimals(words: str, number: float) -> None:
-    """A comma parts the decimals; points group thousands, and part decimals where they can't be grouping."""
+    """A comma is the decimal point; a dot groups thousands, or is a decimal point where it can't group."""
     assert german_formats.parse_decimal(words) == number
 
 
 @pytest.mark.parametrize("words", ["", "elf", "1,2,3", "1.2.3", "NaN", "inf", "1e5", ",", "--1"])
-def test_what_is_no_number_is_told(words: str) -> None:
-    """Anything else is an error, never a guess."""
+def test_an_invalid_number_is_refused(words: str) -> None:
+    """Anything else raises an error."""
     with pytest.raises(ValueError, match="is not a number"):
         german_formats.parse_decimal(words)
 
 
-def test_an_offset_is_told_in_the_workshops_time() -> None:
-    """An instant with an offset becomes the time on the workshop's wall, in summer and in winter."""
+def test_an_instant_becomes_local_time() -> None:
+    """An instant with an offset becomes the workshop's local time, in summer and in winter."""
     assert german_formats.parse_date("2026-07-01T10:00:00Z") == "2026-07-01T12:00:00"
     assert german_formats.parse_date("2026-12-01T10:00:00+00:00") == "2026-12-01T11:00:00"
     assert german_formats.parse_date("2026-12-01T23:30:00Z") == "2026-12-02T00:30:00"
@@ -174,8 +174,8 @@ def test_an_offset_is_told_in_the_workshops_time() -> None:
     assert german_formats.parse_time("2026-12-05T14:00+02:00", slot="from") == "2026-12-05T13:00:00"
 
 
-def test_a_month_is_a_date_only_where_papers_name_no_day() -> None:
-    """`03/2027` is taken where months are allowed, and goes back as it came."""
+def test_a_month_is_accepted_only_where_allowed() -> None:
+    """`03/2027` is accepted where months are allowed, and formats back to the same."""
     assert german_formats.parse_date("03/2027", month_allowed=True) == "2027-03"
     assert german_formats.format_planso_date("2027-03") == "03/2027"
     with pytest.raises(ValueError, match="not a date"):

@@ -1,4 +1,4 @@
-"""Work on a text grows with its length, whatever it holds."""
+"""Processing time grows linearly with the length of a text, whatever it contains."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ WORK: dict[str, Callable[[str], object]] = {
 }
 
 
-def took(work: Callable[[str], object], text: str) -> float:
+def measure(work: Callable[[str], object], text: str) -> float:
     begin = time.process_time()
     work(text)
     return time.process_time() - begin
@@ -74,17 +74,17 @@ def took(work: Callable[[str], object], text: str) -> float:
 
 @pytest.mark.parametrize("name", WORK)
 def test_work_grows_with_the_length(name: str) -> None:
-    """32 times the text takes less than 32 times 8 the processor time: a square of it would be 1,024 times."""
+    """32 times the text takes less than 256 times the processor time; quadratic work would take 1,024 times."""
     for pattern in PATTERNS.values():
         small, large = pattern(SMALL), pattern(LARGE)
-        usual = min(took(WORK[name], small) for _ in range(3))
-        assert took(WORK[name], large) < 256 * max(usual, 0.002)
+        usual = min(measure(WORK[name], small) for _ in range(3))
+        assert measure(WORK[name], large) < 256 * max(usual, 0.002)
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.path)
 @pytest.mark.parametrize("length", [1, 100, 10_000, 1_000_000])
-def test_no_value_is_taken_that_is_too_long(field: OrderField, length: int) -> None:
-    """Every field says how long a text may be, and takes one of that length but for what is in it."""
+def test_too_long_a_value_is_refused(field: OrderField, length: int) -> None:
+    """Every field has a maximum length, and a text field accepts a text of that length."""
     text = "1" * length
     if length > field.max_length:
         with pytest.raises(ValueError, match=f"has {length} characters; accepted: up to {field.max_length}"):
@@ -98,7 +98,7 @@ def test_no_value_is_taken_that_is_too_long(field: OrderField, length: int) -> N
 @example("\ufdfa" * 200)
 @settings(max_examples=30)
 def test_keys_are_bounded(text: str) -> None:
-    """Whatever stands where a plate or a name should, an index can hold its keys."""
+    """Number and length of an order's keys fit an index, whatever its fields contain."""
     for long in (text, text * 5, text + "\ufdfa" * 20):
         keys = build_keys(long, long, long, long)
         assert len(keys) < 400
@@ -109,22 +109,23 @@ def test_keys_are_bounded(text: str) -> None:
 @given(
     st.text(st.sampled_from("aée\u0323\u0301\u0308한ᄒ\u1161\u11ab日"), max_size=29), st.sampled_from(["NFC", "NFKD"])
 )
-def test_texts_are_normalised_as_unicode_has_it(text: str, form: Literal["NFC", "NFKD"]) -> None:
-    """With up to 30 marks in a row; more are parted."""
+def test_normalization_is_that_of_unicode(text: str, form: Literal["NFC", "NFKD"]) -> None:
+    """For up to 30 combining marks in a row; longer runs are split."""
     assert normalize_unicode(form, text) == unicodedata.normalize(form, text)
     assert fold("u" + "\u0323\u0308" * 500) == "u"
 
 
 @given(st.text(st.sampled_from("&#x0123456789;aA< "), max_size=40))
-def test_references_are_read_as_html_has_it(text: str) -> None:
-    """And where a number has thousands of digits, as any other that stands for no character."""
+def test_character_references_are_decoded_as_in_html(text: str) -> None:
+    """Also where a number has thousands of digits: it is the replacement character."""
     assert unescape_html(text) == html.unescape(text)
     assert unescape_html("&#" + "9" * 5000 + ";") == unescape_html("&#" + "0" * 5000 + ";") == "\ufffd"
     assert unescape_html("&#" + "0" * 5000 + "65;") == "A"
 
 
 @given(st.text(st.sampled_from("<>a/! x"), max_size=12))
-def test_tags_are_found_as_before(text: str) -> None:
+def test_tags_are_found_as_by_the_plain_pattern(text: str) -> None:
+    """The linear search finds what a quadratic pattern finds."""
     assert has_tags(text) is (re.search(r"<[a-zA-Z/!?][^>]*>", text) is not None)
 
 
@@ -140,12 +141,12 @@ def test_tags_are_found_as_before(text: str) -> None:
         ("Käß", "Kä?", False),
     ],
 )
-def test_marks_for_letters_are_damage(before: str, after: str, expected: bool) -> None:
-    """One to four for each letter, also in long rows of them."""
+def test_question_marks_for_letters_are_damage(before: str, after: str, expected: bool) -> None:
+    """One to four question marks for each letter, also in long rows."""
     assert is_garbled(before, after) is expected
 
 
-def test_zero_has_no_sign() -> None:
-    """As PlanSo may write it."""
+def test_zero_is_never_negative() -> None:
+    """`-0`, which PlanSo may write, is 0."""
     for text in ("-0,00", "-0", "-0.0"):
         assert str(german_formats.parse_decimal(text)) == "0.0"

@@ -11,30 +11,30 @@ from planso_connector.domain.fields import BY_PATH, FIELDS, MIRRORED, FieldKind,
 
 
 @pytest.mark.parametrize("field", [f for f in FIELDS if f.accepted_in is not RequestKind.NONE], ids=lambda f: f.path)
-def test_every_example_is_accepted_and_survives_planso(field: OrderField) -> None:
-    """The example of each field is acceptable, and reads back from PlanSo's words as the same value."""
+def test_every_example_is_accepted_and_parses_back(field: OrderField) -> None:
+    """Each field's example is accepted, and parses back from PlanSo's format as the same value."""
     assert isinstance(field.example, str | int | float)
     asked = values.parse_caller_value(field, field.example)
     words = values.format_planso_value(field.kind, asked)
     assert values.are_equal(field.kind, values.parse_planso_value(field.kind, words), asked)
 
 
-def test_paths_and_columns_name_one_field() -> None:
+def test_paths_and_columns_are_unique() -> None:
     """No two fields share a path or a column."""
     assert len(BY_PATH) == len(FIELDS)
     assert len({f.column for f in MIRRORED}) == len(MIRRORED)
 
 
 @given(st.text())
-def test_whatever_planso_shows_is_read_without_a_fault(shown: str) -> None:
-    """Any text is read to a value or to nothing, for every kind."""
+def test_any_text_of_planso_is_parsed(shown: str) -> None:
+    """Any text gives a value or None, for every kind of field."""
     for kind in FieldKind:
         values.parse_planso_value(kind, shown)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs"])))
-def test_one_line_is_taken_as_it_is(text: str) -> None:
-    """Text without control characters is accepted whole, apart from outer white space; blanks alone clear nothing."""
+def test_one_line_is_accepted_as_it_is(text: str) -> None:
+    """Text without control characters is accepted, without white space around it; blanks alone are refused."""
     if text and not text.strip():
         with pytest.raises(ValueError, match="nothing but blanks"):
             values.parse_caller_value(BY_PATH["person"], text)
@@ -49,15 +49,15 @@ def test_control_characters_are_refused_on_one_line(text: str) -> None:
         values.parse_caller_value(BY_PATH["person"], text)
 
 
-def test_line_breaks_are_at_home_in_long_texts() -> None:
-    """Long texts take line breaks and nothing else of that sort."""
+def test_line_breaks_are_accepted_in_long_texts() -> None:
+    """Long texts accept line breaks and no other control character."""
     assert values.parse_caller_value(BY_PATH["remarks"], "eins\r\nzwei\ndrei") == "eins\r\nzwei\ndrei"
     with pytest.raises(ValueError, match=r"U\+0000"):
         values.parse_caller_value(BY_PATH["remarks"], "a\x00")
 
 
 @pytest.mark.parametrize(
-    ("kind", "one", "other", "alike"),
+    ("kind", "first", "second", "is_equal"),
     [
         (FieldKind.NUMBER, 11.3, 11.30000001, True),
         (FieldKind.NUMBER, 11.3, 11.4, False),
@@ -79,18 +79,18 @@ def test_line_breaks_are_at_home_in_long_texts() -> None:
         (FieldKind.TEXT, "84.210", "84210", False),
     ],
 )
-def test_sameness(kind: FieldKind, one: Value, other: Value, alike: bool) -> None:
-    """Two writings of one thing are the same; two things never are. It works both ways round."""
-    assert values.are_equal(kind, one, other) is alike
-    assert values.are_equal(kind, other, one) is alike
+def test_equality(kind: FieldKind, first: Value, second: Value, is_equal: bool) -> None:
+    """Two notations of one value are equal, two values are not, in either order."""
+    assert values.are_equal(kind, first, second) is is_equal
+    assert values.are_equal(kind, second, first) is is_equal
 
 
 @pytest.mark.parametrize(
     "text", ["", "  ", "\xa0", "00.00.0000", "00.00.0000 00:00:00", "0000-00-00", "0000-00-00 00:00:00", "00:00",
              "0:00", "00:00:00", "0", "0,00", "0.00", "0,00 €", "0,00 h"],
 )  # fmt: skip
-def test_nothing_likes(text: str) -> None:
-    """What databases show where nothing is."""
+def test_empty_values(text: str) -> None:
+    """Texts that databases show for no value are empty, and equivalent to no text."""
     assert values.is_empty_value(text)
     assert values.is_equivalent_text(text, "")
 
@@ -98,14 +98,14 @@ def test_nothing_likes(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["-", "x", "nein", "0,01", "1", "01.01.2026", "08:00", "00.00.0001", "0 km", ".", "0x", "H", "+"]
 )
-def test_what_says_something_is_not_nothing(text: str) -> None:
-    """Whatever a person may have meant by it."""
+def test_other_texts_are_no_empty_values(text: str) -> None:
+    """Any text that a person may have meant is a value."""
     assert not values.is_empty_value(text)
     assert not values.is_equivalent_text(text, "")
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "alike"),
+    ("first", "second", "is_equal"),
     [
         ("16.12.2026", "2026-12-16", True),
         ("16.12.2026", "2026-12-16 00:00:00", True),
@@ -142,15 +142,15 @@ def test_what_says_something_is_not_nothing(text: str) -> None:
         ("Ersatzwagen 🚗 da", "Ersatzwagen", False),
     ],
 )
-def test_the_same_written_otherwise(one: str, other: str, alike: bool) -> None:
-    """For controls of which nothing is known: notation is no change, everything else is. It works both ways round."""
-    assert values.is_equivalent_text(one, other) is alike
-    assert values.is_equivalent_text(other, one) is alike
+def test_equivalent_notations(first: str, second: str, is_equal: bool) -> None:
+    """For controls of unknown kind another notation is no change, and anything else is, in either order."""
+    assert values.is_equivalent_text(first, second) is is_equal
+    assert values.is_equivalent_text(second, first) is is_equal
 
 
 @given(st.text(max_size=70))
-def test_every_text_is_its_own_notation(text: str) -> None:
-    """Reflexive, whatever PlanSo shows."""
+def test_equivalence_is_reflexive(text: str) -> None:
+    """Every text is equivalent to itself."""
     assert values.is_equivalent_text(text, text)
 
 
@@ -158,14 +158,14 @@ def test_every_text_is_its_own_notation(text: str) -> None:
     st.text("0123456789.,:-/ +ja\n", max_size=20) | st.text(max_size=20),
     st.text("0123456789.,:-/ +ja\n", max_size=20) | st.text(max_size=20),
 )
-def test_same_notation_is_symmetric(one: str, other: str) -> None:
-    """Which reading came first does not matter."""
-    assert values.is_equivalent_text(one, other) is values.is_equivalent_text(other, one)
+def test_equivalence_is_symmetric(first: str, second: str) -> None:
+    """The order of the texts doesn't matter."""
+    assert values.is_equivalent_text(first, second) is values.is_equivalent_text(second, first)
 
 
 @given(st.text(st.characters(categories=["Lu", "Ll"]), min_size=1, max_size=20), st.integers(0, 19))
-def test_a_lost_letter_is_never_notation(word: str, at: int) -> None:
-    """A word without one of its letters is another word."""
+def test_a_missing_letter_is_another_value(word: str, at: int) -> None:
+    """A word without one of its letters is not equivalent to it."""
     at %= len(word)
     shorter = word[:at] + word[at + 1 :]
     assert values.is_equivalent_text(word, shorter) is (values.normalize_text(word) == values.normalize_text(shorter))
@@ -183,8 +183,8 @@ def test_a_lost_letter_is_never_notation(word: str, at: int) -> None:
         ("vehicle_details.km_stand", "84.210", "84.210"),
     ],
 )
-def test_what_callers_write(path: str, given_text: str, canonical: str) -> None:
-    """Ranges where a field is a time slot, years by what a field can be, amounts as they were given."""
+def test_notations_that_callers_use(path: str, given_text: str, canonical: str) -> None:
+    """Ranges for time slots, years of two digits by field, amounts unchanged."""
     assert values.parse_caller_value(BY_PATH[path], given_text, today=date(2026, 11, 23)) == canonical
 
 

@@ -1,6 +1,6 @@
 """
-The orders that the corpus asks about, the same every time. People, plates, numbers and addresses are invented: names
-from tables of common ones, the rest by rules.
+The orders that the corpus asks about, always the same. People, plates, numbers and addresses are invented: names from
+tables of common ones, the rest by rules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _words(text: str) -> list[str]:
 
 MADE = 2950
 ARCHIVED = 150
-"""Of those made: nobody asks about them, and none of them may be answered."""
+"""Of the generated ones: nobody asks about them, and no response may have them."""
 
 _HERE = _words(
     """
@@ -126,8 +126,8 @@ _DOMAINS = ["gmx.de", "web.de", "gmail.com", "t-online.de", "outlook.de", "examp
 
 
 @dataclass(frozen=True)
-class Known:
-    """One order and what there is to say of it. `district`, `letters`, `digits`, `suffix`: of a German plate."""
+class CorpusOrder:
+    """One order and what a caller can say of it. `district`, `letters`, `digits`, `suffix`: parts of a German plate."""
 
     id: int
     plate: str = ""
@@ -154,7 +154,7 @@ class Known:
     def key(self) -> str:
         return fold_plate(self.plate)
 
-    def order(self) -> Order:
+    def to_order(self) -> Order:
         return Order(
             id=self.id,
             short_name=self.plate or str(self.id),
@@ -212,16 +212,16 @@ _BY_HAND = """
 """
 
 
-def _by_hand() -> list[Known]:
+def _by_hand() -> list[CorpusOrder]:
     found = []
     for line in _BY_HAND.strip().splitlines():
         order_id, plate, person, phone, email, vehicle, color = (cell.strip() for cell in line.split("|"))
-        known = Known(int(order_id), plate, person=person, phone=phone, email=email, vehicle=vehicle, color=color)
-        found.append(known)
+        order = CorpusOrder(int(order_id), plate, person=person, phone=phone, email=email, vehicle=vehicle, color=color)
+        found.append(order)
     return found
 
 
-def _pick_plate(dice: random.Random, known: Known) -> Known:
+def _pick_plate(dice: random.Random, order: CorpusOrder) -> CorpusOrder:
     district = dice.choice(_HERE)
     letters = "".join(dice.choice(_LETTERS) for _ in range(dice.choice([1, 2, 2, 2])))
     room = 8 - len(district) - len(letters)
@@ -230,7 +230,7 @@ def _pick_plate(dice: random.Random, known: Known) -> Known:
     digits = digits[: min(room, 4) - len(suffix)]
     plate = dice.choice([f"{district}-{letters} {digits}{suffix}"] * 6 + [f"{district} {letters} {digits}{suffix}"])
     plate = dice.choice([plate] * 10 + [plate.replace(" ", ""), fold_plate(plate).lower()])
-    return replace(known, plate=plate, district=district, letters=letters, digits=digits, suffix=suffix)
+    return replace(order, plate=plate, district=district, letters=letters, digits=digits, suffix=suffix)
 
 
 def _foreign(dice: random.Random) -> str:
@@ -239,17 +239,17 @@ def _foreign(dice: random.Random) -> str:
     return dice.choice([f"{letters[:2]}-{number}-{letters[2:]}", f"{number % 90 + 10}-{letters[:3]}-{number % 9 + 1}"])
 
 
-def _pick_person(dice: random.Random, known: Known) -> Known:
+def _pick_person(dice: random.Random, order: CorpusOrder) -> CorpusOrder:
     surname = dice.choice(dice.choice(SOUND_ALIKE)) if dice.random() < 0.12 else dice.choice(SURNAMES)
     if dice.random() < 0.12:
         company = f"{dice.choice(_TRADES)} {surname}"
-        return replace(known, company=company, surname=surname, person=f"{company} {dice.choice(_FORMS)}")
+        return replace(order, company=company, surname=surname, person=f"{company} {dice.choice(_FORMS)}")
     if dice.random() < 0.05:
         surname = f"{surname}-{dice.choice(_OTHERS)}"
     first = dice.choice(FIRST)
     person = dice.choice([f"{first} {surname}"] * 5 + [f"{surname}, {first}", f"{surname} {first}"])
     person = dice.choice([person] * 14 + [f"Dr. {person}", f"Frau {person}"])
-    return replace(known, first=first, surname=surname, person=person)
+    return replace(order, first=first, surname=surname, person=person)
 
 
 _WRITINGS: list[Callable[[str, str], str]] = [
@@ -269,38 +269,38 @@ def phone_in_every_writing(area: str, national: str) -> list[str]:
     return [write(area, national.removeprefix(area)) for write in _WRITINGS]
 
 
-def _pick_phone(dice: random.Random, known: Known) -> Known:
+def _pick_phone(dice: random.Random, order: CorpusOrder) -> CorpusOrder:
     if dice.random() < 0.1:
-        return known
+        return order
     mobile = dice.random() < 0.6
     area = dice.choice(_MOBILE if mobile else _AREAS)
     rest = "".join(str(dice.randint(0, 9)) for _ in range(7 if mobile else dice.choice([5, 6, 7])))
     rest = str(dice.randint(1, 9)) + rest
-    return replace(known, area=area, national=area + rest, phone=dice.choice(phone_in_every_writing(area, area + rest)))
+    return replace(order, area=area, national=area + rest, phone=dice.choice(phone_in_every_writing(area, area + rest)))
 
 
-def _pick_email(dice: random.Random, known: Known) -> Known:
+def _pick_email(dice: random.Random, order: CorpusOrder) -> CorpusOrder:
     if dice.random() < 0.4:
-        return known
-    plain = fold(known.surname).replace("-", "").replace("'", "")
+        return order
+    plain = fold(order.surname).replace("-", "").replace("'", "")
     plain = "".join(sign for sign in plain if sign.isascii() and sign.isalnum())
-    if known.company:
-        return replace(known, email=f"info@{fold(known.company.split()[0])}-{plain}.example")
-    first = "".join(sign for sign in fold(known.first) if sign.isascii() and sign.isalnum())
+    if order.company:
+        return replace(order, email=f"info@{fold(order.company.split()[0])}-{plain}.example")
+    first = "".join(sign for sign in fold(order.first) if sign.isascii() and sign.isalnum())
     local = dice.choice(
         [
             f"{first}.{plain}",
             f"{first}_{plain}",
             f"{first}-{plain}",
             f"{first[0]}.{plain}",
-            f"{plain}{known.id % 97 + 2}",
+            f"{plain}{order.id % 97 + 2}",
         ]
     )
-    return replace(known, email=f"{local}@{dice.choice(_DOMAINS)}")
+    return replace(order, email=f"{local}@{dice.choice(_DOMAINS)}")
 
 
-def _made(dice: random.Random, order_id: int, before: list[Known]) -> Known:
-    known = Known(
+def _made(dice: random.Random, order_id: int, before: list[CorpusOrder]) -> CorpusOrder:
+    order = CorpusOrder(
         order_id,
         vehicle=dice.choice(_MODELS) if dice.random() < 0.95 else "",
         color=dice.choice(_COLORS) if dice.random() < 0.8 else "",
@@ -309,27 +309,27 @@ def _made(dice: random.Random, order_id: int, before: list[Known]) -> Known:
     )
     again = dice.random()
     if again < 0.03 and before:  # the same vehicle, months later
-        return replace(dice.choice(before), id=order_id, day=known.day, archived=known.archived)
+        return replace(dice.choice(before), id=order_id, day=order.day, archived=order.archived)
     if 0.03 <= again < 0.07 and before:  # a second vehicle of the same people
         owner = dice.choice(before)
-        known = replace(
-            owner, id=order_id, vehicle=known.vehicle, color=known.color, day=known.day, archived=known.archived
+        order = replace(
+            owner, id=order_id, vehicle=order.vehicle, color=order.color, day=order.day, archived=order.archived
         )
     else:
-        known = _pick_email(dice, _pick_phone(dice, _pick_person(dice, known)))
+        order = _pick_email(dice, _pick_phone(dice, _pick_person(dice, order)))
     kind = dice.random()
     if kind < 0.03:
-        return replace(known, plate="", district="", letters="", digits="", suffix="")
+        return replace(order, plate="", district="", letters="", digits="", suffix="")
     if kind < 0.07:
-        return replace(known, plate=_foreign(dice), district="", letters="", digits="", suffix="")
-    return _pick_plate(dice, known)
+        return replace(order, plate=_foreign(dice), district="", letters="", digits="", suffix="")
+    return _pick_plate(dice, order)
 
 
 @lru_cache(maxsize=1)
-def orders() -> tuple[Known, ...]:
-    """All of them, those made by hand first."""
+def orders() -> tuple[CorpusOrder, ...]:
+    """Those written by hand, then the generated ones."""
     dice = random.Random(5)
-    made: list[Known] = []
+    made: list[CorpusOrder] = []
     for order_id in range(1001, 1001 + MADE):
         made.append(_made(dice, order_id, made))
     return (*_by_hand(), *made)

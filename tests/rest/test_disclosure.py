@@ -193,11 +193,7 @@ def created(stage: Stage) -> Answered:
 
 
 def deleted(stage: Stage) -> Answered:
-    return [
-        *stage.own(stage.caller.delete(stage.address)),
-        *stage.own(stage.put()),
-        stage.patch(params=DRY),
-    ]
+    return [*stage.own(stage.caller.delete(stage.address)), *stage.own(stage.put()), stage.patch(params=DRY)]
 
 
 def repeated_with_its_key(stage: Stage) -> Answered:

@@ -112,8 +112,8 @@ def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
     metrics show it. Afterwards all of that is over, in cached responses too.
     """
     instant = now()
-    other = {"holder": "other", "now": format_instant(instant), "until": format_instant(instant + LEASE_DURATION)}
-    interrupted.write(lambda tx: leases.acquire(tx, "reindex", **other))
+    start, until = format_instant(instant), format_instant(instant + LEASE_DURATION)
+    interrupted.write(lambda tx: leases.acquire(tx, "reindex", holder="other", now=start, until=until))
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, interrupted.url), sandbox) as service:
         for path, query in (("lookup", {"name": PERSON}), ("lookup", {"q": "Quastenberg"})):
@@ -134,7 +134,7 @@ def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
         assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
 
         interrupted.write(lambda tx: leases.release(tx, "reindex", holder="other"))
-        wait_until(lambda: index_check(service) == ("ready", True, False), "the index")
+        wait_until(lambda: index_check(service) == ("ready", True, False), "the end of the rebuild")
 
         for query in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
             found = get(service, "lookup", **query)

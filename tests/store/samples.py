@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.order import PLATE, Order
 from planso_connector.domain.part import Part, count_missing
@@ -13,9 +14,9 @@ SHOP = "reit"
 OTHER_SHOP = "waiblingen"
 
 
-def at(second: int) -> str:
-    """An instant, as a stamp; later for greater seconds."""
-    return f"2026-11-23T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z"
+def at(second: int) -> Instant:
+    """An instant; later for greater seconds."""
+    return Instant(f"2026-11-23T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z")
 
 
 def order(

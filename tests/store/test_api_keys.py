@@ -1,4 +1,4 @@
-"""API keys and the access log, on both databases: what is kept, who is recognised, what waits and what is written."""
+"""API keys and the access log on both databases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 class Hands:
-    """A workshop's keys, who they belong to, and a clock that is set by hand."""
+    """A workshop's keys and authentication, with a clock that the test sets."""
 
     def __init__(self, store: Store, shop: str = SHOP) -> None:
         self.now = START
@@ -63,7 +63,7 @@ def hands(store: Store) -> Hands:
 
 
 def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
-    """All that a key has; a scope that a newer version wrote allows nothing here."""
+    """A key is read back as it was stored; a scope of a newer version grants nothing."""
     key = ApiKey("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
     store.write(lambda tx: api_keys.add(tx, key))
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
@@ -72,7 +72,7 @@ def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
 
 
 def test_a_key_is_its_callers(hands: Hands) -> None:
-    """Who has the key is known by its id, name and scopes; the key's text has its id in it."""
+    """A key identifies its caller by id, name and scopes; its text contains its id."""
     key, text = hands.create()
     assert text.startswith(f"pc_{key.id}_")
     assert len(text) == 78
@@ -80,7 +80,7 @@ def test_a_key_is_its_callers(hands: Hands) -> None:
 
 
 def test_the_first_key_closes_the_api_for_good(hands: Hands) -> None:
-    """Nobody needs a key while there is none; afterwards everybody does, also once all are revoked or expired."""
+    """Nobody needs a key while there is none; after the first one everybody does, even once all are revoked."""
     assert hands.caller(None) is None
     first, _ = hands.create(expires_in=timedelta(days=1))
     assert "An API key is needed" in hands.refusal(None)
@@ -114,7 +114,7 @@ def test_a_wrong_key_is_refused_in_the_same_words(store: Store, hands: Hands) ->
 
 
 def test_only_its_holder_learns_what_became_of_a_key(hands: Hands) -> None:
-    """Revoked and expired say so to who has the secret; to others they are keys that are not valid."""
+    """Only the holder of the secret learns that a key was revoked or has expired."""
     revoked, revoked_text = hands.create()
     hands.revoke(revoked.id)
     expired, expired_text = hands.create(expires_in=timedelta(days=90))
@@ -127,7 +127,7 @@ def test_only_its_holder_learns_what_became_of_a_key(hands: Hands) -> None:
 
 
 def test_a_rotated_key_has_a_new_secret(hands: Hands) -> None:
-    """Id and expiry stay; the secret before is valid during the overlap and not after, and without one not at all."""
+    """Id and expiry stay; the previous secret is valid during the overlap only."""
     key, first = hands.create(expires_in=timedelta(days=90))
     again, second = hands.rotate(key.id, overlap=timedelta(hours=1))
     assert (again.id, again.expires_at) == (key.id, key.expires_at)
@@ -140,7 +140,7 @@ def test_a_rotated_key_has_a_new_secret(hands: Hands) -> None:
 
 
 def test_a_rotation_ends_the_secret_before_the_last(hands: Hands) -> None:
-    """Of two rotations in a row, each with an overlap, the first secret is valid no more: at most two are."""
+    """After two rotations with overlaps the first secret is not valid any more: at most two are."""
     key, first = hands.create()
     _, second = hands.rotate(key.id, overlap=timedelta(hours=1))
     _, third = hands.rotate(key.id, overlap=timedelta(hours=1))
@@ -149,7 +149,7 @@ def test_a_rotation_ends_the_secret_before_the_last(hands: Hands) -> None:
 
 
 def test_a_revoked_key_stays_revoked(hands: Hands) -> None:
-    """It gets no new secret, its overlap ends too, and revoking again changes nothing; an unknown id is told."""
+    """It can't be rotated, its overlap ends too, revoking again changes nothing; an unknown id is NotFound."""
     key, first = hands.create()
     _, second = hands.rotate(key.id, overlap=timedelta(hours=1))
     revoked = hands.revoke(key.id)
@@ -164,7 +164,7 @@ def test_a_revoked_key_stays_revoked(hands: Hands) -> None:
 
 
 def test_comparing_does_the_same_whoever_asks(hands: Hands) -> None:
-    """For a wrong id, a wrong secret, an old one and the right one, as many comparisons are made, all of fixed time."""
+    """Wrong id, wrong, previous and right secret take the same number of constant-time comparisons."""
     key, old = hands.create()
     _, text = hands.rotate(key.id)
     compared: Counter[str] = Counter()
@@ -202,7 +202,7 @@ def test_accesses_are_found_by_order_and_by_key(store: Store) -> None:
 
 
 class Noting:
-    """An access log that is written by hand, and its clock."""
+    """An access log that is flushed by the test, and its clock."""
 
     def __init__(self, store: Store) -> None:
         self.now = START
@@ -217,7 +217,7 @@ class Noting:
 
 
 def test_repeated_accesses_are_counted(store: Store) -> None:
-    """What a caller is shown twice before it is written is one row with the first time; later it is another one."""
+    """Repetitions before a flush are one row with the first instant; after it they are another row."""
     noting, agent = Noting(store), Caller("a", "Agent", READ)
     for _ in range(3):
         noting.log.record(agent, "GET /api/orders", [1, 2])
@@ -235,7 +235,7 @@ def test_repeated_accesses_are_counted(store: Store) -> None:
 
 
 def test_queued_accesses_are_bounded(store: Store) -> None:
-    """While nothing is written no more than AT_MOST order ids wait; the rest is not kept. Afterwards all is again."""
+    """While nothing can be written, at most MAX_QUEUED_IDS order ids are queued; the rest is dropped."""
     noting, agent = Noting(store), Caller("a", "Agent", READ)
     for first in range(0, 2 * MAX_QUEUED_IDS, 500):
         noting.log.record(agent, "GET /api/orders", range(first, first + 500))
@@ -248,7 +248,7 @@ def test_queued_accesses_are_bounded(store: Store) -> None:
 
 
 def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> None:
-    """Cancelled while its transaction is under way it waits for that; what was noted stands there once."""
+    """A flush that is cancelled during its transaction waits for it: each entry is written once."""
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(int):
@@ -272,7 +272,7 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
 
 
 def test_many_accesses_are_written_at_once(store: Store) -> None:
-    """As many as one transaction takes are written at once, so that a crash loses no more."""
+    """A full batch is written at once, so that a crash loses no more."""
 
     async def main() -> int:
         log = AccessLog(store.database, lambda: START, interval=3600.0)
@@ -291,7 +291,7 @@ def test_many_accesses_are_written_at_once(store: Store) -> None:
 
 
 def test_a_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
-    """However often a key is used; and at the end whatever is not written yet."""
+    """The last use of a key is written at most once a minute, and at the end."""
     noting = Noting(store)
     store.write(lambda tx: api_keys.add(tx, ApiKey("a", "Agent", READ, "d", at(1))))
     agent, seen = Caller("a", "Agent", READ), []

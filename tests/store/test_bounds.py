@@ -1,4 +1,4 @@
-"""What the store makes of texts of any length, as an older version may have left them: keys that an index holds."""
+"""Texts of any length, as an older version may have left them, give keys that an index can hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.store.samples import at, order
 
 @pytest.mark.parametrize("pattern", ["A1", "\ufdfa", "🚗", "日本", "offen ", "ü-"])
 def test_an_order_with_endless_texts_can_be_stored_and_found(store: Store, pattern: str) -> None:
-    """Every text of it thirty thousand characters: bounded keys and texts, and it goes with all its keys."""
+    """An order whose texts have 30,000 characters has bounded keys and texts, and is deleted with all its keys."""
     long = (pattern * 30_000)[:30_000]
     texts = dict.fromkeys((PLATE, "person", "phone", "email", "damage", "project_status", "remarks"), long)
     endless = replace(order(), plate=long, values={**order().values, **texts}, fields={"Kennzeichen": long})

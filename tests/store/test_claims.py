@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import operations
 from planso_connector.store.engine.transaction import Transaction
@@ -79,7 +80,7 @@ def test_no_operation_starves(store: Store) -> None:
     for second in range(10, 10 + len(poison) + len(waiting)):
         now = at(second)
 
-        def turn(tx: Transaction, now: str = now) -> list[str]:
+        def turn(tx: Transaction, now: Instant = now) -> list[str]:
             claimed = operations.claim(tx, holder="a", now=now, until=at(9999), at_most=2)
             for one in claimed:
                 operations.postpone(tx, one.id, holder="a", next_at=now, message="", sent_at=None)

@@ -1,4 +1,4 @@
-"""The history of writes, of syncs, of rejected logins."""
+"""Operations, sync runs and rejected logins."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, rejected_logins, sync_runs
 from planso_connector.store.sync_runs import RunKind, RunState, Trigger
@@ -19,7 +20,7 @@ ASKED = Operation(
 )
 
 
-def keyed(operation_id: str, created_at: str, caller: str = "") -> Operation:
+def keyed(operation_id: str, created_at: Instant, caller: str = "") -> Operation:
     return replace(ASKED, id=operation_id, created_at=created_at, caller=caller, idempotency_key="key", request="one")
 
 
@@ -140,7 +141,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     store.write(lambda tx: operations.record(tx, keyed("op_1", at(0))))
 
     def found(caller: str, day: int) -> str | None:
-        now = f"2026-11-{23 + day}T00:00:00.000000Z"
+        now = Instant(f"2026-11-{23 + day}T00:00:00.000000Z")
         there = store.write(lambda tx: operations.find_by_key(tx, caller, "key", now=now))
         return there.id if there is not None else None
 
@@ -150,13 +151,13 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     assert found("", 7) == "op_1"
     store.write(lambda tx: operations.cancel(tx, "op_1", now=at(2), message="", failure={"type": "Cancelled"}))
     assert (found("", 6), found("", 7)) == ("op_1", None)
-    store.write(lambda tx: operations.record(tx, keyed("op_3", "2026-11-30T00:00:00.000000Z")))
+    store.write(lambda tx: operations.record(tx, keyed("op_3", Instant("2026-11-30T00:00:00.000000Z"))))
     assert found("", 7) == "op_3"
     assert [one.id for one in store.read(lambda tx: operations.list_page(tx))] == ["op_3", "op_2", "op_1"]
 
 
 def test_a_run_from_its_start_to_its_end(store: Store) -> None:
-    """Progress keeps what it is not told; after the end nothing moves."""
+    """Progress updates only the counts given; after the end nothing changes."""
     run = store.write(lambda tx: sync_runs.start(tx, now=at(1), phase="list"))
     assert store.read(lambda tx: sync_runs.get_last(tx)) == run
 
@@ -185,7 +186,7 @@ def test_a_run_from_its_start_to_its_end(store: Store) -> None:
 
 
 def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
-    """After a crash no run is running: it is told as interrupted, and earlier successes stay the last success."""
+    """A run that a crash left running becomes interrupted; the last success stays."""
     done = store.write(lambda tx: sync_runs.start(tx, now=at(1)))
     store.write(lambda tx: sync_runs.finish(tx, done.id, state=RunState.DONE, now=at(2)))
     store.write(lambda tx: sync_runs.start(tx, now=at(3)))
@@ -220,7 +221,7 @@ def test_a_run_has_its_trigger_and_doubts(store: Store) -> None:
 
 @pytest.mark.parametrize("end", [RunState.FAILED, RunState.INTERRUPTED, RunState.DONE, None])
 def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: RunState | None) -> None:
-    """It is the last full run that counts, whatever incremental ones came after; one that still runs is not resumed."""
+    """The last full run counts, whatever incremental ones came after; a running one is not resumable."""
     assert store.read(lambda tx: sync_runs.get_resumable(tx)) is None
     full = store.write(lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.FULL))
     if end is not None:
@@ -234,7 +235,7 @@ def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: 
 
 
 def test_old_runs_go_but_the_last_good_and_the_last_full_one(store: Store) -> None:
-    """What ended before goes; how fresh the mirror is, and what is to be resumed, is still known."""
+    """Old runs are deleted, but for the last successful and the last full one."""
     full = store.write(lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.FULL))
     store.write(lambda tx: sync_runs.finish(tx, full.id, state=RunState.FAILED, now=at(2)))
     good, old, new, running = (

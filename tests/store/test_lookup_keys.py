@@ -1,4 +1,4 @@
-"""The look-up's keys are in step with the orders, on both databases."""
+"""Lookup keys agree with the orders, on both databases."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def keys(store: Store, shop: str = SHOP) -> Keys:
     }
 
 
-def of(order_id: int, found: Keys) -> set[tuple[int, str, str]]:
+def keys_of(order_id: int, found: Keys) -> set[tuple[int, str, str]]:
     return {key[1:] for key in found if key[0] == order_id}
 
 
-def rebuilt(store: Store) -> Keys:
+def rebuild(store: Store) -> Keys:
     store.runner.run(Reindexer(store.database, clock_now).run())
     return keys(store)
 
@@ -72,20 +72,26 @@ VALUES = st.fixed_dictionaries(
     }
 )
 ORDERS = (1, 2, 3)
-ACTS = ("save", "save archived", "save outdated", "archive", "delete", "fail")
-STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(ORDERS), VALUES), max_size=12)
+ACTIONS = ("save", "save archived", "save outdated", "archive", "delete", "fail")
+STEPS = st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(ORDERS), VALUES), max_size=12)
 clock = count(100)
 
 
-def do(tx: Transaction, act: str, order_id: int, values: dict[str, str | None]) -> None:
+def act(tx: Transaction, action: str, order_id: int, values: dict[str, str | None]) -> None:
     now = next(clock)
-    if act == "archive":
+    if action == "archive":
         orders.archive(tx, [order_id], now=at(now), read_at=at(now))
-    elif act == "delete":
+    elif action == "delete":
         orders.mark_deleted(tx, order_id, now=at(now), read_at=at(now))
     else:
-        save(tx, 1 if act == "save outdated" else now, order_id, archived=act == "save archived", **cast("Any", values))
-    if act == "fail":
+        save(
+            tx,
+            1 if action == "save outdated" else now,
+            order_id,
+            archived=action == "save archived",
+            **cast("Any", values),
+        )
+    if action == "fail":
         raise FailedError
 
 
@@ -93,35 +99,34 @@ def do(tx: Transaction, act: str, order_id: int, values: dict[str, str | None]) 
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_whatever_happened_the_keys_are_those_of_a_rebuild(
-    store: Store, steps: list[tuple[str, int, dict[str, str | None]]]
-) -> None:
+def test_keys_are_always_those_of_a_rebuild(store: Store, steps: list[tuple[str, int, dict[str, str | None]]]) -> None:
     """
-    After any saves, archivings, deletions, readings that come too late and transactions that fail, the keys are those
-    that a rebuild writes. A deleted order has none, one that is archived only such, and a failed transaction leaves all
-    as it was.
+    After any saves, archivings, deletions, outdated readings and failed transactions, the keys are those that a rebuild
+    writes. A deleted order has none, an archived one only archived ones, and a failed transaction changes nothing.
     """
     for order_id in ORDERS:
-        store.write(lambda tx, gone=order_id: do(tx, "delete", gone, {}))  # type: ignore[misc]
+        store.write(lambda tx, gone=order_id: act(tx, "delete", gone, {}))  # type: ignore[misc]
     assert keys(store) == set()
-    for act, order_id, values in steps:
+    for action, order_id, values in steps:
         before = keys(store)
-        if act == "fail":
+        if action == "fail":
             with pytest.raises(FailedError):
-                store.write(lambda tx, step=(act, order_id, values): do(tx, *step))  # type: ignore[misc]
+                store.write(lambda tx, step=(action, order_id, values): act(tx, *step))  # type: ignore[misc]
             assert keys(store) == before
             continue
-        store.write(lambda tx, step=(act, order_id, values): do(tx, *step))  # type: ignore[misc]
-        own = of(order_id, keys(store))
-        assert not (act == "delete" and own)
-        assert {archived for archived, _, _ in own} <= {int(act in ("archive", "save archived"))} or "outdated" in act
+        store.write(lambda tx, step=(action, order_id, values): act(tx, *step))  # type: ignore[misc]
+        own = keys_of(order_id, keys(store))
+        assert not (action == "delete" and own)
+        assert {archived for archived, _, _ in own} <= {
+            int(action in ("archive", "save archived"))
+        } or "outdated" in action
         assert keys(store) - before <= {(order_id, *key) for key in own}, "another order's"
 
     along = keys(store)
-    assert_texts_in_step(store)
+    assert_text_index_agrees(store)
 
-    assert rebuilt(store) == along
-    assert_texts_in_step(store)
+    assert rebuild(store) == along
+    assert_text_index_agrees(store)
 
 
 _TEXTS = select(orders_table.c.id, orders_table.c.text_key).where(orders_table.c.workshop == SHOP)
@@ -130,7 +135,7 @@ _CANDIDATES = select(
 )
 
 
-def assert_texts_in_step(store: Store) -> None:
+def assert_text_index_agrees(store: Store) -> None:
     """The text index finds a piece in exactly the orders whose text has it."""
 
     def work(tx: Transaction) -> None:
@@ -143,9 +148,9 @@ def assert_texts_in_step(store: Store) -> None:
 
 
 def test_the_keys_of_an_order(store: Store) -> None:
-    """All that stands in it: each end of the plate, words with their sounds, reversed digits, the address."""
+    """Each end of the plate, the name's words and their sounds, reversed digits, the address."""
     store.write(lambda tx: save(tx, 1, plate="B-N 12", person="Jörg Müller", phone="0151/23 45", email="J@Example.org"))
-    assert {key[1:] for key in of(123, keys(store))} == {
+    assert {key[1:] for key in keys_of(123, keys(store))} == {
         ("plate", "BN12"),
         ("plate", "N12"),
         ("plate", "12"),
@@ -158,8 +163,8 @@ def test_the_keys_of_an_order(store: Store) -> None:
     }
 
 
-def test_one_change_moves_only_what_changed(store: Store) -> None:
-    """Another phone number: the old one finds nothing any more, all else as ever."""
+def test_a_change_replaces_only_its_own_keys(store: Store) -> None:
+    """With another phone number the old one's key is gone, and all others are the same."""
     store.write(lambda tx: save(tx, 1))
     before = keys(store)
     store.write(lambda tx: save(tx, 2, phone="0711 998877"))
@@ -168,39 +173,41 @@ def test_one_change_moves_only_what_changed(store: Store) -> None:
     assert after - before == {(123, 0, "phone", "77889911794")}
 
 
-def test_an_order_comes_and_goes_and_comes_back(store: Store) -> None:
-    """Archived, back, deleted, back: the same keys each time, of the kind that it is then."""
+def test_an_order_is_archived_deleted_and_restored(store: Store) -> None:
+    """Archived, restored, deleted, restored: the same keys each time, archived or current as the order is."""
     store.write(lambda tx: save(tx, 1))
-    current = of(123, keys(store))
+    current = keys_of(123, keys(store))
     archived = {(1, kind, key) for _, kind, key in current}
     store.write(lambda tx: orders.archive(tx, [123], now=at(2), read_at=at(2)))
-    assert of(123, keys(store)) == archived
+    assert keys_of(123, keys(store)) == archived
     store.write(lambda tx: save(tx, 3))
-    assert of(123, keys(store)) == current
+    assert keys_of(123, keys(store)) == current
     store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(4), read_at=at(4)))
     assert keys(store) == set()
     store.write(lambda tx: save(tx, 5))
-    assert of(123, keys(store)) == current
+    assert keys_of(123, keys(store)) == current
 
 
-def test_keys_that_were_lost_are_written_anew(store: Store) -> None:
-    """Without keys a rebuild is due; afterwards it is not, all are there, and what does not belong is gone."""
+def test_lost_keys_are_rebuilt(store: Store) -> None:
+    """Without keys a rebuild is due; afterwards it isn't, every key exists, and keys of no order are gone."""
     for order_id in range(1, 4):
         store.write(lambda tx, one=order_id: save(tx, 1, one, person=f"Jana Petersen{one}"))  # type: ignore[misc]
     along = keys(store)
     store.write(lambda tx: reindex.clear_keys(tx))
     assert store.runner.run(Reindexer(store.database, clock_now).is_due())
-    store.write(lambda tx: lookup_keys.update_keys(tx, 99, before=(frozenset(), False), after=(STRAY, False)))
+    store.write(
+        lambda tx: lookup_keys.update_keys(tx, 99, before=(frozenset(), False), after=(KEYS_OF_NO_ORDER, False))
+    )
 
-    assert rebuilt(store) == along
+    assert rebuild(store) == along
     assert not store.runner.run(Reindexer(store.database, clock_now).is_due())
 
 
-STRAY = frozenset({("word", "niemand")})
+KEYS_OF_NO_ORDER = frozenset({("word", "niemand")})
 
 
-def test_workshops_do_not_mix(store: Store) -> None:
-    """Each has its own keys, a rebuild of one leaves the other's, each finds its own order."""
+def test_workshops_are_separate(store: Store) -> None:
+    """Each has its own keys, a rebuild of one keeps the other's, and each finds its own order."""
     store.write(lambda tx: save(tx, 1, person="Jana Petersen"))
     store.for_workshop(OTHER_SHOP).write(lambda tx: save(tx, 1, 124, person="Olga Petersen"))
     here, there = keys(store), keys(store, OTHER_SHOP)
@@ -208,23 +215,23 @@ def test_workshops_do_not_mix(store: Store) -> None:
     assert {key[0] for key in there} == {124}
     store.write(lambda tx: reindex.clear_keys(tx))
     assert keys(store, OTHER_SHOP) == there
-    assert rebuilt(store) == here
+    assert rebuild(store) == here
     assert keys(store, OTHER_SHOP) == there
     for shop, order_id in ((SHOP, 123), (OTHER_SHOP, 124)):
         asked = LookupRequest(free_text="WN-AE 2309, Petersen, 23456")
         found = store.runner.run(
             LookupService(store.for_workshop(shop).database).find(asked, archived=False, limit=5, language="de")
         )
-        assert [match.order_id for match, _ in found.matches] == [order_id]
+        assert [match.order_id for match in found.matches] == [order_id]
 
 
-def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
-    """What SQLite does for a plate does not grow with the orders: of a million, a look at each takes a second."""
+def test_a_plate_search_does_not_slow_down_with_more_orders(tmp_path: Path) -> None:
+    """SQLite's steps for a plate don't grow with the number of orders; walking a million takes a second."""
     path = tmp_path / "plates.db"
     migrate.migrate(f"sqlite:///{path}")
     steps = 0
 
-    def counted() -> bool:
+    def count_step() -> bool:
         nonlocal steps
         steps += 1
         return False
@@ -241,7 +248,7 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
             orders.save(transaction, one, read_at=at(1), now=at(1))
         connection.execute("COMMIT")
         steps = 0
-        connection.set_progress_handler(counted, 10)
+        connection.set_progress_handler(count_step, 10)
         recall = lookup_keys.KeySearch(transaction, archived=False)
         assert recall.plates([f"WNAE{number}" for number in range(first, first + 40)], 60)
         assert search.find_orders(transaction, search.OrderFilters(plate=f"WNAE{first}")).documents
@@ -254,8 +261,8 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_two_rebuilds_at_once_never_say_complete_too_soon(store: Store) -> None:
-    """While another process is at it a rebuild is refused and clears nothing; afterwards it is done."""
+def test_a_second_rebuild_at_once_is_refused(store: Store) -> None:
+    """While another process rebuilds, a rebuild raises NotPossible and clears nothing; afterwards it completes."""
     store.write(lambda tx: save(tx, 1))
     along = keys(store)
     now, later = format_instant(clock_now()), format_instant(clock_now() + timedelta(minutes=1))

@@ -1,4 +1,4 @@
-"""The mirror's orders: what a save does, what is read back."""
+"""Saving and reading the mirror's orders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.domain.order import Order
@@ -46,7 +47,7 @@ def test_an_order_comes_back_as_it_was_saved(store: Store) -> None:
 
 
 def test_doubts_are_kept_with_the_order(store: Store) -> None:
-    """What stands where a date should: in the order that is loaded and in its answer, until it reads again."""
+    """A text in place of a date is kept with the order and in its document until it is readable."""
     doubtful = replace(order(), unreadable={"shop_date": 'KW "51"]}'})
     save(store, doubtful, 5)
     loaded, stored = store.read(lambda tx: (orders.load(tx, 123), orders.get(tx, 123)))
@@ -61,7 +62,7 @@ def test_doubts_are_kept_with_the_order(store: Store) -> None:
 
 
 def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> None:
-    """The stored answer is one JSON object: the order's document, its version, its freshness, its pending writes."""
+    """An order's document is one JSON object with its version, freshness and pending writes."""
     kept = order()
     write = Operation("op_1", Action.UPDATE, 123, {"person": 'Jana "J" Müller'}, created_at=at(7))
     save(store, kept, 5)
@@ -78,12 +79,7 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
         "last_synced_at": at(5),
         "version": 1,
         "pending": [
-            {
-                "operation_id": "op_1",
-                "action": "update",
-                "asked": {"person": 'Jana "J" Müller'},
-                "created_at": at(7),
-            }
+            {"operation_id": "op_1", "action": "update", "asked": {"person": 'Jana "J" Müller'}, "created_at": at(7)}
         ],
     }
 
@@ -104,7 +100,7 @@ def test_an_earlier_reading_never_overwrites_a_later_one(store: Store) -> None:
 
 
 def test_seeing_the_same_again_moves_only_the_time(store: Store) -> None:
-    """An unchanged order keeps its version; its freshness and its fence move."""
+    """An unchanged order keeps its version; `synced_at` and `read_at` advance."""
     save(store, order(parts=(part(),)), 1)
 
     assert save(store, order(parts=(part(),)), 2) == SaveResult(SaveOutcome.UNCHANGED, 1)
@@ -167,7 +163,7 @@ def test_a_reading_without_parts_keeps_the_stored_ones(store: Store) -> None:
 
 
 def test_a_status_that_only_the_form_tells_follows_the_form(store: Store) -> None:
-    """Where no parts page was ever read, the parts status is the form's, each time."""
+    """If no parts page was ever read, the parts status is the form's, each time."""
     save(store, order(values={"parts_status": "offen"}), 1, with_parts=False)
     save(store, order(values={"parts_status": NO_PARTS_NEEDED}), 2, with_parts=False)
 
@@ -177,7 +173,7 @@ def test_a_status_that_only_the_form_tells_follows_the_form(store: Store) -> Non
 
 
 def test_ids_are_listed_by_archived_and_without_deleted(store: Store) -> None:
-    """Deleted orders are in no list and no count; archived ones are told apart."""
+    """Deleted orders are in no list; archived ones can be listed alone."""
     for order_id in (1, 2, 3):
         save(store, order(order_id), 1)
     store.write(lambda tx: orders.archive(tx, [2], now=at(2)))
@@ -195,7 +191,7 @@ def seen_at(store: Store) -> dict[int, str]:
 
 
 def test_thousands_are_seen_in_one_statement(store: Store) -> None:
-    """`seen` moves the freshness of those named and of no others, however many."""
+    """`mark_seen` updates the orders named and no others, however many."""
     everyone = range(1, 501)
 
     def fill(tx: Transaction) -> None:
@@ -220,7 +216,7 @@ def test_a_fingerprint_stays_until_another_comes(store: Store) -> None:
 
 
 def test_last_seen_has_what_a_sync_needs(store: Store) -> None:
-    """Every order that is not deleted has its sighting, archived ones too; a deleted one when it is back."""
+    """Every order that is not deleted is listed, archived ones too; a deleted one once it is back."""
     waiting = order(1, parts=(part(1, is_backorder=True),), station_state="active")
     store.write(lambda tx: orders.save(tx, waiting, read_at=at(1), now=at(2), list_fingerprint="one"))
     save(store, order(2, station_state=None), 3, with_parts=False)
@@ -268,7 +264,7 @@ _READINGS = st.lists(
 )
 @given(_READINGS)
 def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, str, bool, str]]) -> None:
-    """Whatever comes in whatever order: a version never falls, rises exactly when something shows, the fence holds."""
+    """In any sequence of saves: versions never fall and rise exactly with visible changes; later readings stay."""
     store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     before: tuple[int, str, str | None] = (0, "", None)
     shown: object = None
@@ -277,7 +273,7 @@ def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, s
         instant = at(second)
 
         def act(
-            tx: Transaction, *, what: str = what, reading: Order = reading, instant: str = instant
+            tx: Transaction, *, what: str = what, reading: Order = reading, instant: Instant = instant
         ) -> orders.StoredOrder | None:
             if what == "save":
                 orders.save(tx, reading, read_at=instant, now=instant)

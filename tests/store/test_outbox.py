@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.store import operations
@@ -50,8 +50,16 @@ class Known:
         return self.operation.state is OperationState.PENDING
 
     @property
+    def created_at(self) -> Instant:
+        assert self.operation.created_at is not None
+        return self.operation.created_at
+
+    @property
     def age(self) -> tuple[str, str]:
-        return self.operation.created_at, self.operation.id
+        return self.created_at, self.operation.id
+
+    def is_due(self, now: str) -> bool:
+        return self.is_pending and (self.operation.next_at or now) <= now and not self.is_held(now)
 
     def is_held(self, now: str) -> bool:
         return self.holder is not None and self.until > now
@@ -76,7 +84,7 @@ class Outbox(RuleBasedStateMachine):
         self.is_any_clean = False
 
     @property
-    def now(self) -> str:
+    def now(self) -> Instant:
         return at(self.second)
 
     def picked(self, pick: int) -> Known:
@@ -103,9 +111,7 @@ class Outbox(RuleBasedStateMachine):
             (
                 one
                 for one in self.known
-                if one.is_pending
-                and one.operation.next_at <= self.now
-                and not one.is_held(self.now)
+                if one.is_due(self.now)
                 and not any(
                     other.is_pending and (other.age < one.age or other.is_held(self.now))
                     for other in self.known
@@ -124,9 +130,9 @@ class Outbox(RuleBasedStateMachine):
     def record(self, side: int, order_id: int | None, wait: int) -> None:
         asked = make_pending(f"op_{len(self.known):020x}", order_id, now=self.now)
         asked = replace(asked, next_at=at(self.second + wait))
-        before = [one.operation.created_at for one in self.known if one.is_of(order_id)]
+        before = [one.created_at for one in self.known if one.is_of(order_id)]
         made = self.stores[side].write(lambda tx: operations.record(tx, asked))
-        assert all(earlier < made.created_at for earlier in before)
+        assert all(earlier < (made.created_at or "") for earlier in before)
         later = format_instant(parse_instant(max(before)) + timedelta(microseconds=1)) if before else self.now
         assert made == replace(asked, created_at=max(self.now, later))
         self.known.append(Known(made))
@@ -188,13 +194,7 @@ class Outbox(RuleBasedStateMachine):
         next_at = at(self.second + wait)
         done = self.stores[side].write(
             lambda tx: operations.postpone(
-                tx,
-                one.operation.id,
-                holder=holder,
-                next_at=next_at,
-                message="später",
-                sent_at=sent_at,
-                order_id=number,
+                tx, one.operation.id, holder=holder, next_at=next_at, message="später", sent_at=sent_at, order_id=number
             )
         )
         assert done == (one.is_pending and one.holder == holder)
@@ -263,9 +263,7 @@ class Outbox(RuleBasedStateMachine):
         found = store.read(lambda tx: operations.list_page(tx, limit=500))
         assert found == newest_first
         assert {one.id: one for one in found if one.state is not OperationState.PENDING} == self.ended
-        due = any(
-            one.is_pending and one.operation.next_at <= self.now and not one.is_held(self.now) for one in self.known
-        )
+        due = any(one.is_due(self.now) for one in self.known)
         assert store.read(lambda tx: operations.is_any_due(tx, now=self.now)) == due
 
 

@@ -1,4 +1,4 @@
-"""Look-ups: folded questions, days, states, pages; against a model in plain Python."""
+"""Order search by folded text, days, states and pages, compared with a model in plain Python."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from tests.store.samples import at, order, part
 _WORKSHOPS = itertools.count()
 
 
-def keep(store: Store, *kept: Order) -> None:
+def save(store: Store, *saved: Order) -> None:
     def work(tx: Transaction) -> None:
-        for one in kept:
-            orders.save(tx, one, read_at=at(1), now=at(1))
+        for each in saved:
+            orders.save(tx, each, read_at=at(1), now=at(1))
 
     store.write(work)
 
 
-def told(filters: OrderFilters) -> str:
-    """What is asked, for a subtest's name."""
+def describe(filters: OrderFilters) -> str:
+    """The filters, as a subtest's name."""
     return ascii([value for value in astuple(filters)[:13] if value is not None])
 
 
-def ask(store: Store, filters: OrderFilters) -> OrderPage:
+def find_page(store: Store, filters: OrderFilters) -> OrderPage:
     return store.read(lambda tx: search.find_orders(tx, filters))
 
 
-def found(store: Store, filters: OrderFilters) -> list[int]:
-    page = ask(store, filters)
+def find_ids(store: Store, filters: OrderFilters) -> list[int]:
+    page = find_page(store, filters)
     return [order.id for order in page.documents]
 
 
@@ -57,8 +57,8 @@ FINDING = (
 )
 
 
-def test_what_people_dictate_finds_the_order(store: Store, subtests: pytest.Subtests) -> None:
-    """However a plate, a phone number or a name is written, it finds its order, and not the other one."""
+def test_any_notation_finds_the_order(store: Store, subtests: pytest.Subtests) -> None:
+    """Any notation of a plate, phone number or name finds its order, and no other."""
     values = {
         "person": "René Müller-Strauß",
         "phone": "+49 (0)151 234-56",
@@ -67,7 +67,7 @@ def test_what_people_dictate_finds_the_order(store: Store, subtests: pytest.Subt
     }
     labels = {"Fahrzeug": "VW Golf\nVIII", "Rabatt": "100% _x"}
     nothing = {PLATE: "S-XY 17", "person": "Mulder", "phone": "0711 99", "project_status": "Fertig"}
-    keep(
+    save(
         store,
         order(1, parts=(part(1),), values=values, fields=labels, station_id="a@b"),
         order(2, values=nothing, short_name="S-XY 17", fields={"Rabatt": "1000 ax"}, station_id="ab"),
@@ -76,8 +76,8 @@ def test_what_people_dictate_finds_the_order(store: Store, subtests: pytest.Subt
 
     for filters in FINDING:
         expected = {"a@b": [1, 3], "a": [3]}.get(filters.station or "", [1])
-        with subtests.test(told(filters)):
-            assert found(store, filters) == expected
+        with subtests.test(describe(filters)):
+            assert find_ids(store, filters) == expected
 
 
 FINDING_NOTHING = (
@@ -91,39 +91,39 @@ FINDING_NOTHING = (
 )
 
 
-def test_a_question_that_fits_nothing_finds_nothing(store: Store, subtests: pytest.Subtests) -> None:
-    """Questions that fold to nothing, wildcards, parts of a state, other words: no order."""
-    keep(store, order(1, values={"project_status": "In Arbeit", "damage": "KL 2-3"}, fields={"Fahrzeug": "Golf"}))
+def test_filters_that_match_nothing_find_nothing(store: Store, subtests: pytest.Subtests) -> None:
+    """Filters that fold to nothing, wildcards, parts of a state, and other words find no order."""
+    save(store, order(1, values={"project_status": "In Arbeit", "damage": "KL 2-3"}, fields={"Fahrzeug": "Golf"}))
 
     for filters in FINDING_NOTHING:
-        with subtests.test(told(filters)):
-            assert found(store, filters) == []
+        with subtests.test(describe(filters)):
+            assert find_ids(store, filters) == []
 
 
-def test_newest_shop_date_first_then_id_and_those_without_one_last(store: Store) -> None:
-    """The order of the answers is the contract's, whatever the server's sorting rules; times of day don't count."""
+def test_default_sort(store: Store) -> None:
+    """Newest shop_date first, then id, orders without one last, whatever the server's collation; times don't count."""
     days = {4: "2026-12-08", 2: "2026-12-08T09:00:00", 3: None, 1: None, 5: "2026-12-09", 6: "2025-01-01"}
-    keep(store, *(order(order_id, values={"shop_date": day}) for order_id, day in days.items()))
+    save(store, *(order(order_id, values={"shop_date": day}) for order_id, day in days.items()))
 
-    assert found(store, OrderFilters()) == [5, 2, 4, 6, 1, 3]
-    assert found(store, OrderFilters(after="2026-12-08", before="2026-12-08")) == [2, 4]
-    assert found(store, OrderFilters(before="2026-12-08T07:00:00")) == [2, 4, 6]
-    assert found(store, OrderFilters(after="2026-12-09")) == [5]
+    assert find_ids(store, OrderFilters()) == [5, 2, 4, 6, 1, 3]
+    assert find_ids(store, OrderFilters(after="2026-12-08", before="2026-12-08")) == [2, 4]
+    assert find_ids(store, OrderFilters(before="2026-12-08T07:00:00")) == [2, 4, 6]
+    assert find_ids(store, OrderFilters(after="2026-12-09")) == [5]
 
 
-def test_deleted_orders_are_never_found_and_archived_ones_apart(store: Store) -> None:
-    """An archived order is found only where archived ones are asked for; a deleted one nowhere."""
-    keep(store, order(1), order(2), order(3))
+def test_archived_and_deleted_orders(store: Store) -> None:
+    """An archived order is found only by `archived`, a deleted one never."""
+    save(store, order(1), order(2), order(3))
     store.write(lambda tx: orders.archive(tx, [2, 3], now=at(2)))
     store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(2), read_at=at(2)))
 
-    assert found(store, OrderFilters()) == [1]
-    assert found(store, OrderFilters(archived=True)) == [2]
+    assert find_ids(store, OrderFilters()) == [1]
+    assert find_ids(store, OrderFilters(archived=True)) == [2]
 
 
-def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
-    """Pending writes stand at their order; settled ones nowhere; both kinds of answer are the same text."""
-    keep(store, order(1), order(2))
+def test_each_document_has_its_own_pending_writes(store: Store) -> None:
+    """Pending writes are in their order's document, settled ones in none; a page and `get` give the same document."""
+    save(store, order(1), order(2))
 
     def work(tx: Transaction) -> None:
         states = {1: OperationState.PENDING, 2: OperationState.CONFIRMED, 3: OperationState.PENDING}
@@ -133,7 +133,7 @@ def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
 
     store.write(work)
 
-    page = ask(store, OrderFilters())
+    page = find_page(store, OrderFilters())
     pending = [[entry["operation_id"] for entry in json.loads(order.document)["pending"]] for order in page.documents]
     assert pending == [[], ["op_1", "op_3"]]
     stored = store.read(lambda tx: orders.get(tx, 2))
@@ -141,46 +141,46 @@ def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
     assert page.documents[1] == stored.order
 
 
-def test_pages_lose_and_repeat_nothing_while_orders_come(store: Store) -> None:
-    """Orders that are there from the first page to the last are on exactly one page, whatever comes in between."""
+def test_pages_are_complete_while_orders_are_added(store: Store) -> None:
+    """Orders that exist from the first page to the last are on exactly one page, whatever is added in between."""
     there = [order(n * 2, values={"shop_date": f"2026-12-{1 + n % 5:02}" if n % 6 else None}) for n in range(1, 40)]
-    keep(store, *there)
+    save(store, *there)
     pages: list[list[int]] = []
     cursor: str | None = None
     new = itertools.count(1, 2)
     while True:
-        page = ask(store, OrderFilters(limit=4, cursor=cursor))
+        page = find_page(store, OrderFilters(limit=4, cursor=cursor))
         pages.append([order.id for order in page.documents])
         for day in ("2026-12-01", "2026-12-05", None):
-            keep(store, order(next(new), values={"shop_date": day}))
+            save(store, order(next(new), values={"shop_date": day}))
         cursor = page.next_cursor
         if cursor is None:
             break
 
     seen = [order_id for page in pages for order_id in page]
     assert len(seen) == len(set(seen))
-    assert {one.id for one in there} <= set(seen)
+    assert {order.id for order in there} <= set(seen)
     assert all(len(page) == 4 for page in pages[:-1])
 
 
-def test_the_last_page_says_so(store: Store) -> None:
-    """A page that is just full has no next one when nothing is left."""
-    keep(store, order(1), order(2))
-    page = ask(store, OrderFilters(limit=2))
+def test_a_full_last_page_has_no_cursor(store: Store) -> None:
+    """A page that is just full has no next one where nothing is left."""
+    save(store, order(1), order(2))
+    page = find_page(store, OrderFilters(limit=2))
     assert (len(page.documents), page.next_cursor) == (2, None)
 
 
 @given(st.one_of(st.text(max_size=40), st.sampled_from(["W10", "WzEsMl0", "bnVsbA", "W251bGwsMV0", "W" * 5000])))
-def test_a_cursor_that_is_not_ours_is_told(cursor: str) -> None:
-    """Any text but a cursor of ours is Invalid, at the query's cursor."""
+def test_a_foreign_cursor_is_invalid(cursor: str) -> None:
+    """Any text but a cursor of ours is Invalid, at the query's `cursor`."""
     with pytest.raises(Invalid) as raised:
         search.parse_cursor(cursor)
     assert raised.value.problems[0].loc == ("query", "cursor")
 
 
 @given(st.sampled_from(["", "2026-12-08"]), st.integers(-(2**63) + 1, 2**63 - 1))
-def test_a_cursor_is_url_safe_and_comes_back(shop_day: str, order_id: int) -> None:
-    """Reading a cursor gives what was written."""
+def test_a_cursor_is_url_safe_and_decodes(shop_day: str, order_id: int) -> None:
+    """Parsing a cursor gives the day and id that were encoded."""
     cursor = cursors.encode([shop_day, order_id])
     assert cursor.replace("-", "").replace("_", "").isalnum()
     assert search.parse_cursor(cursor) == (shop_day, order_id)
@@ -235,44 +235,49 @@ _FILTERS = st.builds(
 )
 
 
-def fits(one: Order, asked: OrderFilters) -> bool:
-    """The contract's filters, in plain Python."""
+def matches(order: Order, filters: OrderFilters) -> bool:
+    """The contract's filters in plain Python."""
 
     def value(path: str) -> str:
-        return str(one.values.get(path) or "")
+        return str(order.values.get(path) or "")
 
     def day_fits(day: str, after: str | None, before: str | None) -> bool:
         if after is None and before is None:
             return True
         return day != "" and (after or "")[:10] <= day <= (before or "9999")[:10]
 
-    station = {one.station_id, f"{one.station_id}@{one.station_state or ''}"} if one.station_id else set()
-    texts = [one.short_name, one.plate or "", *one.fields.values(), *map(str, filter(None, one.values.values()))]
-    text = f"{fold(' '.join(texts))} {fold_plate(one.plate or '').lower()} {fold_phone(value('phone'))}"
-    plate, phone = fold_plate(asked.plate or ""), fold_phone(asked.phone or "")
+    station = {order.station_id, f"{order.station_id}@{order.station_state or ''}"} if order.station_id else set()
+    texts = [
+        order.short_name,
+        order.plate or "",
+        *order.fields.values(),
+        *map(str, filter(None, order.values.values())),
+    ]
+    text = f"{fold(' '.join(texts))} {fold_plate(order.plate or '').lower()} {fold_phone(value('phone'))}"
+    plate, phone = fold_plate(filters.plate or ""), fold_phone(filters.phone or "")
     return (
-        (asked.plate is None or (plate != "" and plate in fold_plate(one.plate or "")))
-        and (asked.phone is None or (phone != "" and phone in fold_phone(value("phone"))))
-        and (asked.person is None or fold(asked.person) in fold(value("person")))
-        and (asked.damage is None or fold(asked.damage) == fold(value("damage")))
-        and (asked.station is None or asked.station in station)
-        and (asked.missing_parts is None or asked.missing_parts == one.missing_parts)
-        and day_fits(value("shop_date")[:10], asked.after, asked.before)
-        and day_fits(value("finish_date")[:10], asked.finish_after, asked.finish_before)
-        and (asked.text is None or all(word in text for word in fold(asked.text).split()))
+        (filters.plate is None or (plate != "" and plate in fold_plate(order.plate or "")))
+        and (filters.phone is None or (phone != "" and phone in fold_phone(value("phone"))))
+        and (filters.person is None or fold(filters.person) in fold(value("person")))
+        and (filters.damage is None or fold(filters.damage) == fold(value("damage")))
+        and (filters.station is None or filters.station in station)
+        and (filters.missing_parts is None or filters.missing_parts == order.missing_parts)
+        and day_fits(value("shop_date")[:10], filters.after, filters.before)
+        and day_fits(value("finish_date")[:10], filters.finish_after, filters.finish_before)
+        and (filters.text is None or all(word in text for word in fold(filters.text).split()))
     )
 
 
-def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
-    """Orders whose texts were lost, as after an upgrade: found by any part of a word again, parts' words among them."""
-    keep(store, order(1, parts=(part(1),), fields={"Hinweis": "Heckstoßstange qx"}), order(2))
+def test_a_rebuild_writes_the_texts(store: Store) -> None:
+    """Orders whose texts were lost, as after an upgrade, are found by any part of a word again, also of their parts."""
+    save(store, order(1, parts=(part(1),), fields={"Hinweis": "Heckstoßstange qx"}), order(2))
     run_script(store.url, "UPDATE orders SET text_key = ''")
 
     assert store.write(lambda tx: reindex.rebuild_batch(tx)) == RebuildProgress(2, 2, 2)
     assert store.write(lambda tx: reindex.rebuild_batch(tx)) is None
 
     for text in ("stange", "qx", "x", "5g6 heck"):
-        assert found(store, OrderFilters(text=text)) == [1], text
+        assert find_ids(store, OrderFilters(text=text)) == [1], text
 
 
 @settings(
@@ -282,37 +287,39 @@ def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
     derandomize=True,
 )
 @given(
-    st.lists(_ORDERS, max_size=15, unique_by=lambda one: one.id),
+    st.lists(_ORDERS, max_size=15, unique_by=lambda order: order.id),
     st.lists(_FILTERS, min_size=4, max_size=8),
     st.booleans(),
 )
-def test_filters_mean_what_the_model_means(
-    store: Store, kept: list[Order], questions: list[OrderFilters], indexed: bool
+def test_filters_agree_with_the_model(
+    store: Store, saved: list[Order], searches: list[OrderFilters], indexed: bool
 ) -> None:
     """
-    For any orders and any filters, all pages together are the model's orders in the model's order; whether their keys
-    and texts are known to be complete, and so are used, or not.
+    For any orders and any filters, all pages together are the model's orders in the model's sequence, whether the
+    search index is complete, and so is used, or not.
     """
     store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     if indexed:
         store.write(lambda tx: lookup_keys.write_rebuild_progress(tx, None))
-    keep(store, *kept)
-    for question in questions:
-        answered: list[int] = []
-        asked: OrderFilters | None = question
-        while asked is not None:
-            page = ask(store, asked)
-            answered += [order.id for order in page.documents]
-            asked = replace(question, cursor=page.next_cursor) if page.next_cursor else None
-        assert answered == [one.id for one in sorted_as(kept, question.sort) if fits(one, question)]
+    save(store, *saved)
+    for filters in searches:
+        found: list[int] = []
+        page_filters: OrderFilters | None = filters
+        while page_filters is not None:
+            page = find_page(store, page_filters)
+            found += [order.id for order in page.documents]
+            page_filters = replace(filters, cursor=page.next_cursor) if page.next_cursor else None
+        assert found == [order.id for order in sort_orders(saved, filters.sort) if matches(order, filters)]
 
 
-def sorted_as(kept: list[Order], sort: str) -> list[Order]:
-    """By that day, then by id; those without the day last, either way."""
+def sort_orders(saved: list[Order], sort: str) -> list[Order]:
+    """By that day, then by id; orders without the day last, in either direction."""
     name, descending = sort.removeprefix("-"), sort.startswith("-")
-    by_id = sorted(kept, key=lambda one: one.id, reverse=sort == "-id")
+    by_id = sorted(saved, key=lambda order: order.id, reverse=sort == "-id")
     if name == "id":
         return by_id
-    days = {one.id: str(one.values[name] or "")[:10] for one in kept}
-    dated = [one for one in by_id if days[one.id]]
-    return sorted(dated, key=lambda one: days[one.id], reverse=descending) + [one for one in by_id if not days[one.id]]
+    days = {order.id: str(order.values[name] or "")[:10] for order in saved}
+    dated = [order for order in by_id if days[order.id]]
+    return sorted(dated, key=lambda order: days[order.id], reverse=descending) + [
+        order for order in by_id if not days[order.id]
+    ]

@@ -1,4 +1,4 @@
-"""The extended data: kept per order and tab, the later reading wins."""
+"""Sections: one for each order and tab; the later reading wins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get(store: Store, name: str, order_id: int = 1) -> Section | None:
 
 
 def test_a_section_comes_back_as_it_was_saved(store: Store) -> None:
-    """Each order has its own, told by name; what is not there is None, also for names that no database can hold."""
+    """Sections are stored by order and name; a missing one is None, also for names that no database can hold."""
     assert save(store, "work", '{"pairs":{"Größe":"1"}}', 5)
     assert save(store, "details", "{}", 6)
 
@@ -38,7 +38,7 @@ def test_a_section_comes_back_as_it_was_saved(store: Store) -> None:
 
 
 def test_an_earlier_reading_of_a_section_never_overwrites_a_later_one(store: Store) -> None:
-    """As with orders: the fence is when the request for the page was started; the same instant passes."""
+    """As with orders, what counts is when the request for the page was started; the same instant overwrites."""
     save(store, "work", '"new"', 10)
 
     assert not save(store, "work", '"old"', 9)
@@ -48,7 +48,7 @@ def test_an_earlier_reading_of_a_section_never_overwrites_a_later_one(store: Sto
 
 
 def test_a_reading_of_a_clock_that_was_set_back_is_no_later_one(store: Store) -> None:
-    """More than a minute ahead of now, it was made before; what is read since takes its place."""
+    """A reading more than a minute ahead of now was made before the clock was set back, and is overwritten."""
     save(store, "work", '"ahead"', 7200)
 
     assert save(store, "work", '"since"', 10)
@@ -56,7 +56,7 @@ def test_a_reading_of_a_clock_that_was_set_back_is_no_later_one(store: Store) ->
 
 
 def test_the_oldest_reading_of_each_order_is_listed(store: Store) -> None:
-    """One instant for each order that has sections: that of the section whose turn it is."""
+    """For each order with sections, when its oldest one was read."""
     assert store.read(lambda tx: sections.read_at_by_order(tx)) == {}
     for name, second in (("work", 5), ("details", 3), ("invoice", 9)):
         save(store, name, "{}", second)

@@ -1,4 +1,4 @@
-"""What a reading costs does not grow with all that ever was: counted in steps of SQLite's machine."""
+"""The cost of a read does not grow with past operations, counted in SQLite's instructions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAST = 2000
 
 
 def test_an_order_costs_the_same_however_many_writes_there_were(sqlite_path: Path) -> None:
-    """Settled ones of all orders are not gone through to find what is pending for one."""
+    """Finding an order's pending operations does not scan settled ones."""
     connection = sqlite.connect(sqlite_path)
     tx = sqlite.SqliteTransaction(connection)
     tx.use_workshop(samples.SHOP)

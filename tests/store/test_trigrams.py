@@ -1,4 +1,4 @@
-"""Pieces of texts: whoever asks for a part of a text asks only for pieces that the text has."""
+"""Pieces of texts: a search for a part of a text needs only pieces that the text has."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("abcäß1 -
 
 
 @given(TEXTS, TEXTS, TEXTS)
-def test_a_part_asks_only_for_pieces_of_the_whole(before: str, part: str, after: str) -> None:
-    """For any text and any part of it, each piece asked for is one of the text's."""
+def test_a_query_for_a_part_has_only_pieces_of_the_whole(before: str, part: str, after: str) -> None:
+    """For any text and any part of it, each piece in the query is indexed for the text."""
     whole = fold(before + part + after)
     for asked in (fold(part), *fold(part).split()):
         if asked in whole:
@@ -22,16 +22,16 @@ def test_a_part_asks_only_for_pieces_of_the_whole(before: str, part: str, after:
 
 
 @given(TEXTS)
-def test_a_piece_is_plain_ascii(text: str) -> None:
-    """FTS5's `ascii` tokenizer takes each for one token, and for no other than it is."""
+def test_a_piece_is_one_ascii_token(text: str) -> None:
+    """FTS5's `ascii` tokenizer keeps each piece as one token."""
     for piece in trigrams.index_text(fold(text)).split():
         assert piece.isascii()
         assert piece.isalnum()
         assert piece == piece.lower()
 
 
-def test_a_question_is_bounded() -> None:
-    """A long word asks for no more pieces than help."""
+def test_a_query_is_bounded() -> None:
+    """A query for a long word has at most `MAX_QUERY_PIECES`."""
     assert (
         len(trigrams.fts_query(["".join(chr(97 + n % 26) + str(n) for n in range(200))]).split())
         == trigrams.MAX_QUERY_PIECES

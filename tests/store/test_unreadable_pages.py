@@ -1,4 +1,4 @@
-"""Pages that could not be read: kept for a person, never too many."""
+"""Unreadable pages are kept, a bounded number of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def kept(store: Store) -> list[UnreadablePage]:
 
 
 def test_a_page_comes_back_as_it_was_kept(store: Store) -> None:
-    """Newest first; the list belongs to no order; what no database can hold is replaced."""
+    """Newest first; the list page has no order; what no database can hold is replaced."""
     keep(store, "<p>Größe</p>\0", 1)
     keep(store, "[]", 2, kind="list", order_id=None)
 
@@ -41,7 +41,7 @@ def test_a_page_comes_back_as_it_was_kept(store: Store) -> None:
 
 
 def test_a_page_that_fails_again_takes_its_own_place(store: Store) -> None:
-    """One page that fails at every sync does not push out the others."""
+    """A page that fails at every sync replaces itself, not the others."""
     keep(store, "parts", 1, kind="parts")
     keep(store, "other order", 2, order_id=2)
     for second in range(3, 30):
@@ -52,7 +52,7 @@ def test_a_page_that_fails_again_takes_its_own_place(store: Store) -> None:
 
 
 def test_a_page_larger_than_all_room_is_cut(store: Store) -> None:
-    """At a whole letter, and it alone stays."""
+    """It is cut between characters, and is the only page left."""
     keep(store, "small", 1, order_id=2)
     keep(store, "x" + "ü" * 300_000, 2)
 
@@ -62,7 +62,7 @@ def test_a_page_larger_than_all_room_is_cut(store: Store) -> None:
 
 
 def test_pages_are_forgotten_by_id(store: Store) -> None:
-    """Those named and no others; what is not there any more does not count."""
+    """Only the pages named are deleted; missing ones don't count."""
     for order_id in (1, 2, 3):
         keep(store, "x", order_id, order_id=order_id)
     three, two, one = kept(store)
@@ -89,7 +89,7 @@ _WORKSHOPS = itertools.count()
 def test_the_newest_that_fit_are_kept(
     store: Store, pages: list[tuple[int, str]], at_most: int, at_most_bytes: int
 ) -> None:
-    """After each page: no more than the bounds allow, the newest without a gap, the page just kept among them."""
+    """After each save the newest pages within the bounds stay, the one just saved among them."""
     store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     expected: list[tuple[int, str]] = []
     for second, (order_id, content) in enumerate(pages):

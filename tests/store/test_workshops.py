@@ -1,4 +1,4 @@
-"""Workshops never see each other."""
+"""Workshops never see each other's rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from planso_connector.domain.caller import Scope
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import PLATE
 from planso_connector.store import (
@@ -121,10 +122,10 @@ WRITES: dict[str, Callable[[Transaction, str], object]] = {
     "seen": lambda tx, _run: last_seen.mark_seen(tx, [ID], now=at(2)),
     "archive": lambda tx, _run: orders.archive(tx, [ID], now=at(2)),
     "mark_deleted": lambda tx, _run: orders.mark_deleted(tx, ID, now=at(2), read_at=at(2)),
-    "record": lambda tx, _run: operations.record(tx, Operation("op_2", Action.DELETE, ID, {})),
+    "record": lambda tx, _run: operations.record(tx, Operation("op_2", Action.DELETE, ID, {}, created_at=at(2))),
     "forget key": lambda tx, _run: (
         operations.settle(tx, "op_1", holder="x", state=OperationState.REFUSED, now=at(2)),
-        operations.find_by_key(tx, "", "key", now="2027-01-01T00:00:00.000000Z"),
+        operations.find_by_key(tx, "", "key", now=Instant("2027-01-01T00:00:00.000000Z")),
     ),
     "claim": lambda tx, _run: operations.claim(tx, holder="y", now=at(600), until=at(700), at_most=9),
     "renew claim": lambda tx, _run: operations.renew(tx, ["op_1"], holder="x", now=at(2), until=at(200)),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.clock import parse_instant
+from planso_connector.domain.clock import Instant, parse_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine.transaction import Transaction
@@ -26,12 +26,12 @@ _STEPS = st.lists(
 )
 
 
-def stop(store: Store, order_id: int | None, now: str, columns: tuple[str, ...] = ("f_1",)) -> None:
+def stop(store: Store, order_id: int | None, now: Instant, columns: tuple[str, ...] = ("f_1",)) -> None:
     values = {"operation": "op_1", "reason": "2 values were lost"}
     store.write(lambda tx: write_stops.stop(tx, order_id=order_id, columns=columns, now=now, **values))
 
 
-def resume(store: Store, order_id: int | None, now: str) -> list[WriteStop]:
+def resume(store: Store, order_id: int | None, now: Instant) -> list[WriteStop]:
     return store.write(lambda tx: write_stops.resume(tx, order_id=order_id, now=now))
 
 
@@ -139,6 +139,7 @@ def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: lis
 
     for operation_id, (_, recorded, extra) in held.items():
         found = get(store, operation_id)
+        assert found.deadline_at is not None
         moved = parse_instant(found.deadline_at) - parse_instant(at(recorded + 1000))
         assert moved.total_seconds() == extra
 

@@ -39,12 +39,7 @@ console = Console(highlight=False)
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=None,
-        help="the same seed draws the same faults and writes",
-    )
+    parser.add_argument("--seed", type=int, default=None, help="the same seed draws the same faults and writes")
     parser.add_argument("--seconds", type=float, default=60.0, help="duration of the storm on each database")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "pgbouncer", "all"), default="all")
     options = parser.parse_args(arguments)

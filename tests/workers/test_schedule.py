@@ -164,7 +164,7 @@ async def test_a_start_at_night_waits_for_the_morning() -> None:
 
 @pytest.mark.anyio
 async def test_a_failing_start_is_tried_again_at_the_next_turn() -> None:
-    """A start that raises is logged by the error's class, without its text, and the schedule goes on as ever."""
+    """A start that raises is logged by the error's class, without its text, and the schedule goes on."""
     passing = Passing(FRIDAY, until=HOUR)
     syncs = Syncs(passing)
     syncs.fails = RuntimeError("geheim")
@@ -199,7 +199,7 @@ async def test_no_interval_is_no_schedule() -> None:
 
 @pytest.mark.anyio
 async def test_the_next_run_is_known_between_runs_only() -> None:
-    """Before run, during a turn and after its end there is no next run; between turns it is when that comes."""
+    """`next_run_at` is None before `run`, during a sync and after the end; between syncs it is the next start."""
     passing = Passing(FRIDAY, until=HOUR)
     syncs = Syncs(passing)
     during: list[datetime | None] = []

@@ -1,4 +1,4 @@
-"""What runs beside the requests goes on after a fault of ours, and leaves nothing half done when it is stopped."""
+"""Background workers go on after a fault, and leave nothing half done when they are stopped."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Over(BaseException):
 
 
 def test_retention_goes_on_after_a_fault() -> None:
-    """Whatever a turn raises, the next one comes."""
+    """Whatever a run raises, the next one comes."""
     turns: list[None] = []
 
     async def apply() -> None:
@@ -55,7 +55,7 @@ def test_retention_goes_on_after_a_fault() -> None:
 
 
 def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
-    """Also after a fault of ours: a mirror that stays empty until the next restart helps nobody."""
+    """A step at the start is repeated after errors and faults until it is done."""
     outcomes: Iterator[bool | Exception] = iter([NotPossible("another is at it"), KeyError("ours"), False, True])
 
     async def step() -> bool:
@@ -170,7 +170,7 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
 
 
 def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run comes no further: 503 names the worker that waits for it; when the run goes on, all is well again."""
+    """If a run gets no further, 503 names the worker that waits for it; once it goes on, readiness is 200 again."""
     monkeypatch.setattr(sync, "STUCK_AFTER", 0.5)
     sandbox = Sandbox(orders=6)
     sandbox.knobs.hang_next = 1
@@ -182,7 +182,7 @@ def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str) -> None:
-    """The database is slow and the claim committed after the stop: the next process need not wait for its lease."""
+    """A claim that commits after the stop is released: the next process need not wait for its expiry."""
     sandbox = Sandbox(orders=4)
 
     async def story(url: str) -> None:
@@ -214,7 +214,7 @@ def rename(table: str, to: str, tx: Transaction) -> None:
 
 
 def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes wrong with one heartbeat does not end them: without them another process would begin a second run."""
+    """A failing heartbeat does not end the heartbeats: without them another process would start a second run."""
     monkeypatch.setattr(sync, "HEARTBEAT_INTERVAL", 0.02)
     sandbox = Sandbox(orders=6)
     until_when: list[str] = []

@@ -1,7 +1,5 @@
 """Shared by all commands: output, error messages with exit codes, settings, running coroutines."""
 
-from __future__ import annotations
-
 import asyncio
 import codecs
 import io

@@ -1,7 +1,5 @@
 """`doctor`: examine a PlanSo installation, or try how it saves on one of its orders."""
 
-from __future__ import annotations
-
 from contextlib import aclosing
 from typing import Annotated
 
@@ -20,10 +18,7 @@ from planso_connector.store import unreadable_pages
 
 def doctor(
     order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
-    replay: Annotated[
-        bool,
-        typer.Option("--replay", help="Parse the unreadable pages again, without PlanSo."),
-    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Parse the unreadable pages again, without PlanSo.")] = False,
     try_write: Annotated[
         int | None,
         typer.Option(
@@ -42,8 +37,8 @@ def doctor(
     ] = False,
 ) -> None:
     """
-    Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes only
-    with --try-write.
+    Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes
+    only with --try-write.
     """
     if try_write is None and (yes or may_lose):
         fail("--yes and --may-lose go with --try-write ORDER.", code=2)

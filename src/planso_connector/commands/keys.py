@@ -1,7 +1,5 @@
 """`keys`: manage API keys. `accesses`: print the access log."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """`planso-connector learn`: learn from a browser's recording how a PlanSo saves, without a request to PlanSo."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit

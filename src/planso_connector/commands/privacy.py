@@ -1,7 +1,5 @@
 """`privacy`: export and erase what is held of a person."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

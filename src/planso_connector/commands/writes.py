@@ -1,7 +1,5 @@
 """`planso-connector writes`: the state of writes to PlanSo, resuming them, restoring a damaged order."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, TypeVar
@@ -131,6 +129,7 @@ def _report(restore: Operation, wait: float) -> None:
     if restore.state is not OperationState.PENDING:
         fail(f"{restore.id} is {restore.state}: {message}")
     if not restore.attempts:
+        assert restore.deadline_at is not None, "accepted writes have a deadline"
         fail(
             f"No running connector took {restore.id} up within {wait:g} s. It stays recorded and is carried out by the "
             f"next one that serves, until {restore.deadline_at[:19]}Z."

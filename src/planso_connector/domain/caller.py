@@ -5,8 +5,6 @@ A key is `pc_<id>_<secret>`: the id is public and permanent, the secret is 256 r
 stored: 256 random bits can't be guessed, so a slow password hash would gain nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

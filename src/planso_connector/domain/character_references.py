@@ -1,7 +1,5 @@
 """HTML character references."""
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -4,8 +4,6 @@ Instants and clocks.
 In the database and in answers an instant is text, ISO 8601 in UTC with six decimals: text order is time order.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -6,8 +6,6 @@ Source of the labels: the PlanSo protocol's sections 3 and 7, in the order in wh
 (`planso_columns`). A profile can replace them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import Enum, Flag, StrEnum, auto
 from typing import Any

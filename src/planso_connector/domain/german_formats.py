@@ -11,8 +11,6 @@ offset (`2025-12-16T12:08:59Z`) become German local time, which a workshop's clo
 date or time is an error.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -74,11 +72,7 @@ class _InvalidTextError(ValueError):
 
 
 def parse_date(
-    text: str,
-    *,
-    month_allowed: bool = False,
-    years: TwoDigitYears = TwoDigitYears.NEAR,
-    today: date | None = None,
+    text: str, *, month_allowed: bool = False, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
 ) -> str:
     """
     The canonical day, or day and time for a time other than midnight; a month where `month_allowed`.
@@ -112,9 +106,7 @@ def _parse_date(text: str, month_allowed: bool, years: TwoDigitYears, today: dat
     return date(_complete_year(short or month["y"], years, today), int(month["m"]), 1).strftime("%Y-%m")
 
 
-def parse_time(
-    text: str, *, slot: SlotEnd | None = None, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
-) -> str:
+def parse_time(text: str, *, slot: SlotEnd | None = None, today: date | None = None) -> str:
     """
     The canonical time, or day and time where a date stands in front. With a `slot` also that end of a range of times:
     `14-16 Uhr`, `05.12.2026 14:00-16:00`. Raises ValueError with what is accepted.
@@ -124,7 +116,7 @@ def parse_time(
         instant = _parse_instant(text)
         if instant is not None:
             return instant.isoformat(timespec="seconds")
-        found = _split_day(text, years, today)
+        found = _split_day(text, TwoDigitYears.NEAR, today)
         if found is None:
             clock = _parse_clock_or_range(text, slot)
             return clock.strftime("%H:%M:%S" if clock.second else "%H:%M")

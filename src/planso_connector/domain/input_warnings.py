@@ -1,7 +1,5 @@
 """Warnings about values that look wrong. They are kept as given: a typo is worth more than no number."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

@@ -1,7 +1,5 @@
 """The languages of sentences for callers, and their names of days, months and small numbers."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 Language = Literal["de", "en"]

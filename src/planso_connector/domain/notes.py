@@ -1,7 +1,5 @@
 """Sentences for callers, marked by whether they reveal anything of an order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 MAX_QUOTED_LENGTH = 300

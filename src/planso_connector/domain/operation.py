@@ -13,14 +13,13 @@ A process claims a pending operation for the length of a lease. Before the first
 operation is marked as sent; from then on PlanSo is read before anything is sent again.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.saving.identity import Identity
 
@@ -90,9 +89,10 @@ class Operation:
     """While pending, why it is not done yet; then the outcome."""
     notes: str = ""
     """Warnings that the caller got when it was recorded: values that look wrong, a possible duplicate."""
-    created_at: str = ""
-    deadline_at: str = ""
-    settled_at: str | None = None
+    created_at: Instant | None = None
+    """None before it is recorded."""
+    deadline_at: Instant | None = None
+    settled_at: Instant | None = None
     before: Mapping[str, Value] | None = None
     """What PlanSo held just before the save, for the changed fields; None where nothing was sent."""
     base: Mapping[str, Value] | None = None
@@ -106,12 +106,12 @@ class Operation:
     request: str | None = None
     """Fingerprint of the request that came with the idempotency key."""
     attempts: int = 0
-    next_at: str = ""
+    next_at: Instant | None = None
     """Earliest next attempt."""
-    sent_at: str | None = None
+    sent_at: Instant | None = None
     """When a request was last sent that may have changed PlanSo."""
-    first_sent_at: str | None = None
-    restored_at: str | None = None
+    first_sent_at: Instant | None = None
+    restored_at: Instant | None = None
     """
     When the database was restored from a backup in which it was pending. Whether it was sent after the backup is
     unknown, and PlanSo's present values may be deliberate: it is looked for, and never sent again.

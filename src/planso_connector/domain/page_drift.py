@@ -6,8 +6,6 @@ doubt; a person can accept the page as it is. An unreadable date (`KW 51`) and a
 but have no value: PlanSo does hold something else now.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Spare parts, and when they count as missing. Source: the PlanSo protocol's section 4."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Columns of PlanSo's table behind the form, by field path, and further labels of 
 Source: the PlanSo protocol's section 9. A control's `name` or `id` may contain the column. A profile can replace them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {

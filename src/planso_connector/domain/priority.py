@@ -1,7 +1,5 @@
 """Priority of the current request: set where the request is admitted, read where its database work is queued."""
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 
 has_priority: ContextVar[bool] = ContextVar("has_priority", default=False)

@@ -5,8 +5,6 @@ In: PlanSo's list, what the mirror holds of each order, the orders being written
 orders to read and why, which left the list, which are unchanged.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Backoff between the attempts of an operation."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from random import Random
 

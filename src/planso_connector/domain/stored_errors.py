@@ -1,7 +1,5 @@
 """Errors of settled operations as JSON objects, so that a repeated request gets the same answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any

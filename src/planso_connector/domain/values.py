@@ -1,14 +1,12 @@
 """
-What a field's value may be, by kind: from the caller's words to the canonical value, from there to PlanSo's words and
-back, and when two values are the same. Each direction raises ValueError with what would be accepted. How PlanSo may
-write a value otherwise is in `agreement`, how a text that stands in a control is matched in `notation`.
+Convert field values by kind: from a caller's text to the canonical value, from there to PlanSo's text and back; and
+compare them. A ValueError says what is accepted. How PlanSo may write a value differently is in `domain.saving`.
 """
-
-from __future__ import annotations
 
 import math
 import re
 import unicodedata
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
@@ -31,7 +29,7 @@ MAX_HOURS = 1_000_000.0
 
 _ID = re.compile(r"\d{1,18}")
 _UNIT = re.compile(r"\s*(?:km|kg|ccm|cm³|cm3|kW|EUR|€)$", re.IGNORECASE)
-_NOTHING = re.compile(
+_EMPTY = re.compile(
     r"(?:00?\.00?\.(?:0000|00)|0000-00-00)?(?:[T\s]*0?0:00(?::00)?)?"
     r"|[+-]?(?:0+[.,]?0*|[.,]0+)(?:\s*(?:h|€))?|€",
     re.IGNORECASE,
@@ -39,9 +37,8 @@ _NOTHING = re.compile(
 _NUMERIC = re.compile(
     r"[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:[.\s\xa0\u202f']\d{3})+)?(?:[.,]\d*)?(?:\s*(?:h|€))?", re.IGNORECASE
 )
-_NUMBERED = re.compile(r"(?:\+|0|\(0)[\d\s()/.\-]+")
-_PHONE_DIGITS = 6
-"""Digits from which on a text that begins as a phone number is one."""
+_PHONE = re.compile(r"(?:\+|0|\(0)[\d\s()/.\-]+")
+_MIN_PHONE_DIGITS = 6
 _ON = frozenset({"1", "ja", "yes", "true", "on"})
 _OFF = frozenset({"0", "nein", "no", "false", "off"})
 _YES = frozenset({"1", "ja", "j", "yes", "true", "on", "wahr", "x"})
@@ -49,7 +46,7 @@ _NO = frozenset({"0", "nein", "n", "no", "false", "off", "falsch", ""})
 
 
 def check_text(text: str, *, line_breaks: bool) -> str:
-    """`text` itself. Raises ValueError for NUL, control characters (line breaks where allowed) and lone surrogates."""
+    """`text` itself. Raises ValueError for control characters, except allowed line breaks, and lone surrogates."""
     for character in text:
         category = unicodedata.category(character)
         if category == "Cs":
@@ -62,8 +59,8 @@ def check_text(text: str, *, line_breaks: bool) -> str:
 
 def parse_caller_value(field: OrderField, given: str | float, *, today: date | None = None) -> Value:
     """
-    The canonical value of what a caller sent; `""` (clear it) is None. `today`, by default the workshop's, completes a
-    year of two digits. Raises ValueError.
+    The canonical value of what a caller sent; None for `""`, which clears the field. `today`, by default the
+    workshop's, completes a year of two digits. Raises ValueError.
     """
     if isinstance(given, str):
         if len(given) > field.max_length:
@@ -93,21 +90,19 @@ def _canonical_text(kind: FieldKind, text: str, slot: SlotEnd | None, today: dat
 
 
 def _day_or_time(text: str, today: date | None) -> str:
-    """A day, a time may follow; or a time of day alone, which some installations have there."""
+    """A day, a time may follow; or only a time of day, which some installations have there."""
     try:
         return german_formats.parse_date(text, today=today)
     except ValueError:
-        try:
+        with suppress(ValueError):
             return german_formats.parse_time(text, today=today)
-        except ValueError:
-            pass
         raise
 
 
 def parse_planso_value(kind: FieldKind, shown: str, *, today: date | None = None) -> Value:
     """
-    The canonical value of what PlanSo shows; None for nothing, and for what its kind can't hold (the order's `fields`
-    keep the words as they are). `today` as for `accept`.
+    The canonical value of what PlanSo shows; None for nothing, and for what the kind can't hold (the order's `fields`
+    keep the text). `today` as for `parse_caller_value`.
     """
     text = shown.replace("\xa0", " ").strip()
     if not text or (kind not in TEXT_KINDS and len(text) > MAX_NOTATION_LENGTH):
@@ -116,7 +111,7 @@ def parse_planso_value(kind: FieldKind, shown: str, *, today: date | None = None
         if kind is FieldKind.NUMBER:
             return german_formats.parse_decimal(text, dot_groups=False)
         if kind is FieldKind.ID:
-            return _id(text)
+            return int(text) if _ID.fullmatch(text) else None
         if kind is FieldKind.FLAG:
             return parse_flag(text)
         return _canonical_text(kind, text.replace("\r\n", "\n"), None, today)
@@ -125,7 +120,7 @@ def parse_planso_value(kind: FieldKind, shown: str, *, today: date | None = None
 
 
 def parse_amount(text: str) -> Decimal | None:
-    """The number of an amount, as `84.210`, `84210 km`, `150,00 €`; None for anything else. A dot groups."""
+    """The number in an amount such as `84.210`, `84210 km`, `150,00 €`; None for anything else. Dots group."""
     if len(text) > MAX_NOTATION_LENGTH:
         return None
     try:
@@ -134,12 +129,8 @@ def parse_amount(text: str) -> Decimal | None:
         return None
 
 
-def _id(text: str) -> int | None:
-    return int(text) if _ID.fullmatch(text) else None
-
-
 def format_planso_value(kind: FieldKind, value: Value) -> str:
-    """What to write into PlanSo's form for a canonical value; None is the empty text."""
+    """The text for PlanSo's form; empty for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -152,7 +143,7 @@ def format_planso_value(kind: FieldKind, value: Value) -> str:
 
 
 def parse_flag(text: str) -> bool:
-    """Whether a word means yes. Raises ValueError for words that mean neither."""
+    """Whether a word means yes. Raises ValueError for one that means neither yes nor no."""
     word = text.strip().casefold()
     if word in _YES:
         return True
@@ -161,73 +152,71 @@ def parse_flag(text: str) -> bool:
     raise ValueError(f"'{text}' is neither yes nor no; accepted: ja, nein, 1, 0, true, false")
 
 
-def are_equal(kind: FieldKind, one: Value, other: Value) -> bool:
+def are_equal(kind: FieldKind, first: Value, second: Value) -> bool:
     """
-    Whether two canonical values say the same: numbers to the fourth decimal, a day as that day at midnight, amounts as
-    numbers, other texts apart from outer white space and the writing of line breaks, nothing as an unchecked flag.
+    Whether two canonical values mean the same: numbers are compared to the fourth decimal, a day equals that day at
+    midnight, amounts are compared as numbers, other texts as `normalize_text` has them, and nothing equals False.
     """
     if kind is FieldKind.FLAG:
-        return bool(one) == bool(other)
-    if one is None or other is None:
-        return _nothing(one) and _nothing(other)
-    if kind is FieldKind.NUMBER and not isinstance(one, str) and not isinstance(other, str):
-        return abs(float(one) - float(other)) < 0.5e-4
+        return bool(first) == bool(second)
+    if first is None or second is None:
+        return _is_blank(first) and _is_blank(second)
+    if kind is FieldKind.NUMBER and not isinstance(first, str) and not isinstance(second, str):
+        return abs(float(first) - float(second)) < 0.5e-4
     if kind in (FieldKind.DATE, FieldKind.DATETIME):
-        return str(one).removesuffix("T00:00:00") == str(other).removesuffix("T00:00:00")
-    if isinstance(one, str) and isinstance(other, str):
-        return normalize_text(one) == normalize_text(other) or (
-            kind is FieldKind.AMOUNT and _is_same_amount(one, other)
+        return str(first).removesuffix("T00:00:00") == str(second).removesuffix("T00:00:00")
+    if isinstance(first, str) and isinstance(second, str):
+        return normalize_text(first) == normalize_text(second) or (
+            kind is FieldKind.AMOUNT and _is_same_amount(first, second)
         )
-    return one == other
+    return first == second
 
 
-def _is_same_amount(one: str, other: str) -> bool:
-    number = parse_amount(one)
-    return number is not None and number == parse_amount(other)
+def _is_same_amount(first: str, second: str) -> bool:
+    number = parse_amount(first)
+    return number is not None and number == parse_amount(second)
 
 
-def _nothing(value: Value) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+def _is_blank(value: Value) -> bool:
+    return value is None or not str(value).strip()
 
 
 def normalize_text(text: str) -> str:
-    """`text` with line breaks as LF, no-break spaces as blanks, in NFC, without outer white space."""
+    """`text` in NFC with LF for line breaks, blanks for no-break spaces, and no white space around it."""
     return normalize_unicode("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")).strip()
 
 
 def is_empty_value(text: str) -> bool:
     """
-    Whether a control's text says nothing, as databases show it: blanks, `00.00.0000`, `0000-00-00 00:00:00`, `00:00`,
-    `0`, `0,00`. For the comparison of a control that nobody asked to change.
+    Whether a control's text is one that databases show for no value: blanks, `00.00.0000`, `0000-00-00 00:00:00`,
+    `00:00`, `0`, `0,00`. For controls that nobody asked to change.
     """
     text = normalize_text(text)
-    return len(text) <= MAX_NOTATION_LENGTH and _NOTHING.fullmatch(text) is not None
+    return len(text) <= MAX_NOTATION_LENGTH and _EMPTY.fullmatch(text) is not None
 
 
-def is_equivalent_text(one: str, other: str) -> bool:
+def is_equivalent_text(first: str, second: str) -> bool:
     """
-    Whether two texts of a control are the same value written otherwise: nothing and nothing, blanks and line breaks,
-    two notations of a date, a time, a number or a phone number, `1` and `ja`. Letters that differ, in case too, never
-    are. Symmetric; its field is not known, so a number counts as the same if one reading of both agrees (`1.500`).
+    Whether two texts of a control of unknown kind are notations of one value: of no value, of a text with other blanks
+    and line breaks, of a date, time, number or phone number, of yes (`1`, `ja`) or no. Other letters, or another case,
+    are another value. Symmetric. An ambiguous number (`1.500`) is equal to either of its readings.
     """
-    if is_empty_value(one) and is_empty_value(other):
+    if is_empty_value(first) and is_empty_value(second):
         return True
-    mine, theirs = normalize_text(one), normalize_text(other)
-    if mine.split() == theirs.split():
+    first, second = normalize_text(first), normalize_text(second)
+    words = {first.casefold(), second.casefold()}
+    if first.split() == second.split() or words <= _ON or words <= _OFF:
         return True
-    words = {mine.casefold(), theirs.casefold()}
-    if words <= _ON or words <= _OFF:
-        return True
-    if max(len(mine), len(theirs)) > MAX_NOTATION_LENGTH:
+    if max(len(first), len(second)) > MAX_NOTATION_LENGTH:
         return False
-    here, there = _readings(mine), _readings(theirs)
-    if here or there:
-        return bool(here & there)
-    return _is_number_of_phone(mine) and _is_number_of_phone(theirs) and phones.is_equivalent_text(mine, theirs)
+    readings, other_readings = _readings(first), _readings(second)
+    if readings or other_readings:
+        return not readings.isdisjoint(other_readings)
+    return _is_phone(first) and _is_phone(second) and phones.is_equivalent_text(first, second)
 
 
 def _readings(text: str) -> set[tuple[str, object]]:
-    """What number, date or time a text may be."""
+    """The numbers, dates and times that a text may be."""
     found: set[tuple[str, object]] = set()
     if not any(character.isdigit() for character in text):
         return found
@@ -240,5 +229,5 @@ def _readings(text: str) -> set[tuple[str, object]]:
     return found
 
 
-def _is_number_of_phone(text: str) -> bool:
-    return _NUMBERED.fullmatch(text) is not None and sum(c.isdigit() for c in text) >= _PHONE_DIGITS
+def _is_phone(text: str) -> bool:
+    return _PHONE.fullmatch(text) is not None and sum(c.isdigit() for c in text) >= _MIN_PHONE_DIGITS

@@ -5,8 +5,6 @@ Hours are wall-clock time of the workshop's zone, also when daylight saving time
 is never open, one that comes twice is open twice. Arguments are aware, in any zone; results are in UTC.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,9 +29,7 @@ _HOURS_ACCEPTED = (
 
 _WEEKDAYS = {
     name: weekday
-    for weekday, names in enumerate(
-        ("mo mon", "di tu tue", "mi we wed", "do th thu", "fr fri", "sa sat", "so su sun"),
-    )
+    for weekday, names in enumerate(("mo mon", "di tu tue", "mi we wed", "do th thu", "fr fri", "sa sat", "so su sun"))
     for name in names.split()
 }
 

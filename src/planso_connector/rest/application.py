@@ -1,7 +1,5 @@
 """The REST application: its routes, and the middleware around them."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
@@ -61,6 +59,12 @@ _DESCRIPTION = """\
 A REST service for a workshop that runs on PlanSo. Reads are answered from the connector's own database in
 milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
 """
+
+
+_ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-API-Key"]
+_EXPOSED = ["ETag", "Location", "Operation-Id", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After"]
+_METHODS = ["GET", "PUT", "PATCH", "POST", "DELETE"]
+_CORS_OPTIONS = {"allow_methods": _METHODS, "allow_headers": _ACCEPTED, "expose_headers": _EXPOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +152,12 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
             is_behind=policy.is_behind,
         ),
         # Outside authentication: browsers send no key with a preflight, and must read the headers of failures too.
-        *_if(policy.origins, CORSMiddleware, allow_origins=policy.origins, **_CORS),
+        *_if(policy.origins, CORSMiddleware, allow_origins=policy.origins, **_CORS_OPTIONS),
     ]
     # FastAPI's span starts here.
     app.around_error_handler = [
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
-        Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing),
+        Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
     ]
     # FastAPI's error handler stands here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [
@@ -177,29 +181,6 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
 
 def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
     return [Middleware(middleware, **options)] if condition else []
-
-
-_CORS: dict[str, Any] = {
-    "allow_methods": ["GET", "PUT", "PATCH", "POST", "DELETE"],
-    "allow_headers": [
-        "Authorization",
-        "Content-Type",
-        "Idempotency-Key",
-        "If-Match",
-        "If-None-Match",
-        "Prefer",
-        "X-API-Key",
-    ],
-    "expose_headers": [
-        "ETag",
-        "Location",
-        "Operation-Id",
-        "Preference-Applied",
-        "RateLimit",
-        "RateLimit-Policy",
-        "Retry-After",
-    ],
-}
 
 
 def build(

@@ -6,8 +6,6 @@ that it sent itself. Text written elsewhere may quote PlanSo, so such a caller g
 operation's state, its failure and the names of fields; what is not known to be harmless is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -183,7 +181,7 @@ def serialize_operation(operation: Operation, caller: Caller) -> dict[str, Any]:
         "attempts": operation.attempts,
         "sent": operation.sent_at is not None,
         "created_at": operation.created_at,
-        "deadline_at": operation.deadline_at,
+        "deadline_at": operation.deadline_at or "",
         "next_attempt_at": operation.next_at if operation.state is OperationState.PENDING else None,
         "settled_at": operation.settled_at,
     }

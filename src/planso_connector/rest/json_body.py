@@ -1,7 +1,5 @@
 """Read JSON bodies: check their size, content type and syntax. The schemas check their members."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

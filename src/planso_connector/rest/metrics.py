@@ -5,8 +5,6 @@ Labels hold nothing that a caller sends: routes are templates, methods and statu
 kinds that a profile names. So the number of series is bounded, and no series has personal data.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import accumulate

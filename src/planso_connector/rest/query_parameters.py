@@ -1,7 +1,5 @@
 """Refuse query parameters that a route does not declare: an ignored `dryrun=true` would delete the order."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

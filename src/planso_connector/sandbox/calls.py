@@ -38,12 +38,7 @@ class PlansoCall:
 
 
 def parse_call(
-    style: SaveStyle,
-    templates: SaveCalls,
-    path: str,
-    query: Mapping[str, str],
-    headers: Mapping[str, str],
-    body: bytes,
+    style: SaveStyle, templates: SaveCalls, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
 ) -> PlansoCall:
     """Parse a request on an installation that saves in this style and at these addresses."""
     m, table, submode = query.get("m", ""), query.get("tableID", ""), query.get("submode", "")

@@ -149,10 +149,7 @@ _DATES = (
     FormField("Sollstunden Lack"),
     FormField("Sollstunden Mech"),
 )
-_PARTS = (
-    FormField("E-Teile benötigt"),
-    FormField("E-Teile Status", "select", _options(*PARTS_STATES, first=41)),
-)
+_PARTS = (FormField("E-Teile benötigt"), FormField("E-Teile Status", "select", _options(*PARTS_STATES, first=41)))
 _MONEY = (
     FormField(
         "Kostenträger", "radio", (Option("1", "Haftpflicht"), Option("2", "Vollkasko"), Option("3", "Selbstzahler"))

@@ -11,11 +11,7 @@ Block = Callable[[Control], str]
 
 
 def render_form(
-    markup: str,
-    table_id: int,
-    groups: list[tuple[str, list[Control]]],
-    hidden: list[Control],
-    rows: list[Control],
+    markup: str, table_id: int, groups: list[tuple[str, list[Control]]], hidden: list[Control], rows: list[Control]
 ) -> str:
     """The form with hidden inputs, groups of fields, child rows and buttons."""
     head = "".join(f'<input type="hidden" name="{escape(c.name)}" value="{escape(c.value)}">' for c in hidden)

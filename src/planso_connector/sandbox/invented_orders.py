@@ -10,12 +10,7 @@ from planso_connector.sandbox.invented_parts import PartInventor, format_german
 from planso_connector.sandbox.orders import SandboxOrder
 
 README_ORDER = 123
-_COLORS = (
-    ("LC9X", "Deep Black Perleffekt"),
-    ("LY7W", "Lichtsilber"),
-    ("B4B4", "Candyweiß"),
-    ("3R", "Rot „Tornado“"),
-)
+_COLORS = (("LC9X", "Deep Black Perleffekt"), ("LY7W", "Lichtsilber"), ("B4B4", "Candyweiß"), ("3R", "Rot „Tornado“"))
 _DAMAGE = (
     "Streifschaden Seite links,\r\nTür und Kotflügel verkratzt",
     "Hagel: Dach & Haube > 40 Dellen",

@@ -110,8 +110,7 @@ class Knobs:
     # -- effects of a save on values
 
     alter_saved: Annotated[
-        dict[str, Alteration],
-        "By label, what is stored of a changed value: another text, or the first N characters.",
+        dict[str, Alteration], "By label, what is stored of a changed value: another text, or the first N characters."
     ] = field(default_factory=dict)
     take_pairs: Annotated[
         int | None,

@@ -153,10 +153,7 @@ def _second_columns() -> list[PartsColumn]:
             ),
         ),
         ("Leit Nr", lambda part: f"<td>{escape(part.lead)}</td>"),
-        (
-            "E.Preis",
-            lambda part: f'<td><span class="rsp_price_for_parts">{escape(part.price_each)}</span>&nbsp;€</td>',
-        ),
+        ("E.Preis", lambda part: f'<td><span class="rsp_price_for_parts">{escape(part.price_each)}</span>&nbsp;€</td>'),
         ("Menge", lambda part: f'<td><span class="rsp_menge_for_parts">{escape(part.quantity)}</span></td>'),
         ("G.Preis", lambda part: f'<td class="rsp_parts_total_price">{escape(part.price_total)}&nbsp;€</td>'),
         ("Bestelldatum /\nLieferdatum", _second_date_cell),

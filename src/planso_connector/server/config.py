@@ -1,7 +1,5 @@
 """uvicorn's configuration."""
 
-from __future__ import annotations
-
 import uvicorn
 from starlette.types import ASGIApp
 

@@ -1,7 +1,5 @@
 """uvicorn with graceful shutdown: requests in flight finish, long polls return early."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from types import FrameType

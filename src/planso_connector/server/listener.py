@@ -3,8 +3,6 @@ Accept connections in batches. uvloop accepts one per loop iteration: with itera
 busy connector wait in the kernel's queue, and can't even be told that it is busy.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable

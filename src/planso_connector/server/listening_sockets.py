@@ -1,7 +1,5 @@
 """The sockets that a server listens on: one for each address of a host name."""
 
-from __future__ import annotations
-
 import errno
 import socket
 from collections.abc import Sequence

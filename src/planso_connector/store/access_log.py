@@ -1,7 +1,5 @@
 """The access log: who was shown which orders. Holds only ids."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

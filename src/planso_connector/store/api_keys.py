@@ -1,7 +1,5 @@
 """API keys. Secrets are stored as digests only; keys are never deleted."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Text, bindparam, insert, select, update
 
 from planso_connector.domain.caller import Scope
+from planso_connector.domain.clock import Instant
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
@@ -23,12 +22,12 @@ class ApiKey:
     name: str
     scopes: frozenset[Scope]
     digest: str
-    created_at: str
-    expires_at: str | None = None
+    created_at: Instant
+    expires_at: Instant | None = None
     previous_digest: str | None = None
-    previous_until: str | None = None
-    revoked_at: str | None = None
-    last_used_at: str | None = None
+    previous_until: Instant | None = None
+    revoked_at: Instant | None = None
+    last_used_at: Instant | None = None
 
 
 _OF_WORKSHOP = api_keys.c.workshop == bindparam("of_workshop")
@@ -72,12 +71,12 @@ def has_any(tx: Transaction) -> bool:
     return bool(tx.fetch_all(_ANY))
 
 
-def revoke(tx: Transaction, key_id: str, *, now: str) -> bool:
+def revoke(tx: Transaction, key_id: str, *, now: Instant) -> bool:
     """False if there is no such key, or it is revoked already."""
     return tx.execute(_REVOKE, of_id=key_id, now=now) == 1
 
 
-def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: str, expires_at: str | None) -> bool:
+def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: Instant, expires_at: Instant | None) -> bool:
     """Set a new secret; the previous one stays valid until then. False if there is no such key, or it is revoked."""
     rotated = {"new_digest": digest, "previous_until": previous_until, "new_expiry": expires_at}
     return tx.execute(_ROTATE, of_id=key_id, **rotated) == 1

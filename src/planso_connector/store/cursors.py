@@ -1,7 +1,5 @@
 """Cursors: opaque text for a URL that says where a page of a list ended."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

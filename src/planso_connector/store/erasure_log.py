@@ -1,7 +1,5 @@
 """The erasure log: shows whoever knows an identifier that something was erased for it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets
@@ -11,6 +9,7 @@ from hmac import compare_digest
 
 from sqlalchemy import bindparam, insert, select
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.recognition.identifier import Identifier
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
@@ -23,7 +22,7 @@ class Erasure:
     """`counts`: rows by table."""
 
     id: str
-    erased_at: str
+    erased_at: Instant
     kind: str
     order_ids: tuple[int, ...]
     operation_ids: tuple[str, ...]
@@ -43,7 +42,7 @@ def record(
     tx: Transaction,
     identifier: Identifier,
     *,
-    now: str,
+    now: Instant,
     order_ids: Iterable[int],
     operation_ids: Iterable[str],
     counts: Mapping[str, int],

@@ -1,7 +1,5 @@
 """The change history of each order: what changed from one version to the next, by whom, and when."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
@@ -114,7 +113,7 @@ def record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
     *,
-    now: str,
+    now: Instant,
     writer: Author | None = None,
 ) -> None:
     """Record how the order's document changed with this version. Without `before` the order is new."""
@@ -147,7 +146,7 @@ def list_entries(tx: Transaction, order_id: int, *, below: int, limit: int) -> l
     ]
 
 
-def edits_since(tx: Transaction, order_id: int, instant: str) -> list[list[Change]]:
+def edits_since(tx: Transaction, order_id: int, instant: Instant) -> list[list[Change]]:
     """What was changed in PlanSo after `instant`, by version, oldest first."""
     rows = tx.fetch_all(_SINCE, of_order=order_id, instant=instant)
     return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]

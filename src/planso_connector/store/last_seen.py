@@ -1,12 +1,11 @@
 """When each order was last seen in PlanSo, and read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, select, update
 
+from planso_connector.domain.clock import Instant
 from planso_connector.store.engine.expressions import is_in_ids
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import to_json
@@ -16,10 +15,10 @@ from planso_connector.store.tables import last_seen, orders
 class ReadTimes(NamedTuple):
     """When an order's pages were last read, and when it was deleted; None: never."""
 
-    deleted_at: str | None
-    synced_at: str
-    read_at: str
-    parts_read_at: str | None
+    deleted_at: Instant | None
+    synced_at: Instant
+    read_at: Instant
+    parts_read_at: Instant | None
 
 
 class LastSeen(NamedTuple):
@@ -30,9 +29,9 @@ class LastSeen(NamedTuple):
     """
 
     list_fingerprint: str | None
-    read_at: str
-    synced_at: str
-    parts_read_at: str | None
+    read_at: Instant
+    synced_at: Instant
+    parts_read_at: Instant | None
     archived: bool
     station_state: str | None
     missing_parts: bool
@@ -79,6 +78,6 @@ def get_all(tx: Transaction) -> dict[int, LastSeen]:
     }
 
 
-def mark_seen(tx: Transaction, ids: Iterable[int], *, now: str) -> int:
+def mark_seen(tx: Transaction, ids: Iterable[int], *, now: Instant) -> int:
     """Record that the orders were seen as the mirror shows them, in one statement. Returns how many there are."""
     return tx.execute(_MARK_SEEN, ids=to_json(sorted(ids)), synced_at=now)

@@ -3,14 +3,12 @@ Leases: let one process at a time do something, among all that share the databas
 renews it, so a dead process loses it. The processes' clocks must agree to well within a lease's duration.
 """
 
-from __future__ import annotations
-
 import secrets
 
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import latest_plausible_expiry
+from planso_connector.domain.clock import Instant, latest_plausible_expiry
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import leases
 
@@ -43,13 +41,13 @@ def generate_holder() -> str:
     return "process_" + secrets.token_hex(10)
 
 
-def acquire(tx: Transaction, name: str, *, holder: str, now: str, until: str) -> bool:
+def acquire(tx: Transaction, name: str, *, holder: str, now: Instant, until: Instant) -> bool:
     """Take the lease where it is free, expired or `holder`'s own. Whether `holder` has it now."""
     row = {"name": name, "holder": holder, "expires_at": until}
     return tx.execute(_ACQUIRE, **row, now=now, latest_expiry=latest_plausible_expiry(now)) == 1
 
 
-def renew(tx: Transaction, name: str, *, holder: str, now: str, until: str) -> bool:
+def renew(tx: Transaction, name: str, *, holder: str, now: Instant, until: Instant) -> bool:
     """Extend the lease. False where it is another's or expired: another may have had it meanwhile."""
     return tx.execute(_RENEW, of_name=name, of_holder=holder, now=now, expires_at=until) == 1
 
@@ -59,7 +57,7 @@ def release(tx: Transaction, name: str, *, holder: str) -> bool:
     return tx.execute(_RELEASE, of_name=name, of_holder=holder) == 1
 
 
-def find_holder(tx: Transaction, name: str, *, now: str) -> str | None:
+def find_holder(tx: Transaction, name: str, *, now: Instant) -> str | None:
     """Who has the lease; None where it is free or expired."""
     found = tx.fetch_all(_HOLDER, of_name=name, now=now, latest_expiry=latest_plausible_expiry(now))
     return found[0]["holder"] if found else None

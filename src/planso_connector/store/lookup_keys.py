@@ -11,8 +11,6 @@ email    the normalized address (`recognition.emails`)                    equali
 One row per workshop has no kind. Its key is `complete`, or the progress of a rebuild, `[after, done, all]`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -111,8 +109,12 @@ _with_plate = (
 # Sorted outside: with ORDER BY in one statement, SQLite walks an index instead of searching for each plate.
 _PLATES = select(_with_plate.c.id.label("order_id")).order_by(_with_plate.c.id.desc()).limit(_LIMIT)
 _CANDIDATES = select(
-    *orders.c["id", "plate", "person", "phone", "email", "project_status", "shop_date"],
-    *orders.c["vehicle_vehicle", "vehicle_color_name"],
+    orders.c.id.label("order_id"),
+    orders.c.person.label("name"),
+    orders.c.vehicle_vehicle.label("vehicle"),
+    orders.c.vehicle_color_name.label("color"),
+    orders.c.shop_date.label("drop_off"),
+    *orders.c["plate", "phone", "email", "project_status"],
 ).where(
     orders.c.workshop == bindparam("of_workshop"),
     is_in_ids(orders.c.id, bindparam("ids", type_=Text)),
@@ -216,19 +218,5 @@ def end_of_prefix(prefix: str) -> str:
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
-def load_candidates(tx: Transaction, ids: Sequence[int]) -> list[Row]:
-    """The columns that a lookup compares and shows."""
-    return tx.fetch_all(_CANDIDATES, ids=to_json(ids))
-
-
-def order_facts(row: Row) -> OrderFacts:
-    return OrderFacts(
-        order_id=row["id"],
-        plate=row["plate"],
-        name=row["person"],
-        phone=row["phone"],
-        email=row["email"],
-        vehicle=row["vehicle_vehicle"],
-        color=row["vehicle_color_name"],
-        drop_off=row["shop_date"],
-    )
+def load_candidates(tx: Transaction, ids: Sequence[int]) -> list[OrderFacts]:
+    return [OrderFacts(**row) for row in tx.fetch_all(_CANDIDATES, ids=to_json(ids))]

@@ -3,8 +3,6 @@ The outbox: record, claim, mark as sent, postpone and settle operations. Each fu
 life cycle (see `domain.operation`), in the caller's transaction.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
@@ -31,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from planso_connector.domain.clock import format_instant, latest_plausible_expiry, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, latest_plausible_expiry, parse_instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.differences import Difference
@@ -81,9 +79,7 @@ _IS_UNCLAIMED = or_(c.held_until.is_(None), c.held_until <= bindparam("now"), c.
 _IS_AFTER_NEXT_AT = or_(c.next_at <= bindparam("now"), c.next_at > bindparam("latest_expiry"))
 _other = operations.alias("other")
 _OTHERS_PENDING = select(_other.c.id).where(
-    _other.c.workshop == c.workshop,
-    _other.c.order_id == c.order_id,
-    _other.c.state == OperationState.PENDING.value,
+    _other.c.workshop == c.workshop, _other.c.order_id == c.order_id, _other.c.state == OperationState.PENDING.value
 )
 _IS_OLDEST = ~(
     _OTHERS_PENDING.where(
@@ -191,6 +187,7 @@ def record(tx: Transaction, operation: Operation) -> Operation:
     row |= {column: _to_json(row[column]) for column in _JSON_COLUMNS}
     row |= {column: sanitize_text(row[column]) for column in ("message", "notes", "caller")}
     row |= {"action": operation.action.value, "state": operation.state.value}
+    row |= {column: row[column] or "" for column in ("deadline_at", "next_at")}
     row["created_at"] = _next_created_at(tx, operation)
     tx.execute(_INSERT, **row, holder=None, held_until=None)
     return _from_row(tx.fetch_all(_GET, of_id=operation.id)[0])
@@ -202,8 +199,9 @@ def lock_order(tx: Transaction, order_id: int | None) -> None:
         tx.lock(f"operations {tx.workshop} {order_id}")
 
 
-def _next_created_at(tx: Transaction, operation: Operation) -> str:
+def _next_created_at(tx: Transaction, operation: Operation) -> Instant:
     """`created_at`, or just after the order's last one where the clock was set back: it decides who is first."""
+    assert operation.created_at is not None, "operations are recorded with their time"
     if operation.order_id is None:
         return operation.created_at
     last: str | None = tx.fetch_all(_LATEST_CREATED_AT, of_order=operation.order_id)[0]["created_at"]
@@ -212,7 +210,7 @@ def _next_created_at(tx: Transaction, operation: Operation) -> str:
     return format_instant(parse_instant(last) + timedelta(microseconds=1))
 
 
-def find_by_key(tx: Transaction, caller: str, key: str, *, now: str) -> Operation | None:
+def find_by_key(tx: Transaction, caller: str, key: str, *, now: Instant) -> Operation | None:
     """
     Find the operation of this caller's idempotency key, and lock the key until the transaction ends. A key older than
     IDEMPOTENCY_KEY_LIFETIME is released, and so is one whose request was invalid (422): it was never carried out.
@@ -222,7 +220,7 @@ def find_by_key(tx: Transaction, caller: str, key: str, *, now: str) -> Operatio
     if not found:
         return None
     operation = _from_row(found[0])
-    is_young = parse_instant(operation.created_at) + IDEMPOTENCY_KEY_LIFETIME > parse_instant(now)
+    is_young = parse_instant(found[0]["created_at"]) + IDEMPOTENCY_KEY_LIFETIME > parse_instant(now)
     is_kept = is_young or operation.state is OperationState.PENDING
     if is_kept and not is_invalid_request(operation.failure):
         return operation
@@ -237,7 +235,7 @@ def erase_key(key: str) -> str:
 
 
 def claim(
-    tx: Transaction, *, holder: str, now: str, until: str, at_most: int, can_send: bool = True
+    tx: Transaction, *, holder: str, now: Instant, until: Instant, at_most: int, can_send: bool = True
 ) -> list[Operation]:
     """
     Claim up to `at_most` due operations for `holder` until `until`, longest due first: of each order the oldest pending
@@ -257,12 +255,12 @@ def claim(
     return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
 
 
-def is_any_due(tx: Transaction, *, now: str, can_send: bool = True) -> bool:
+def is_any_due(tx: Transaction, *, now: Instant, can_send: bool = True) -> bool:
     """Whether `claim` may find one; those that wait for another of their order count too."""
     return bool(tx.fetch_all(_ANY_DUE, now=now, latest_expiry=latest_plausible_expiry(now), can_send=int(can_send)))
 
 
-def renew(tx: Transaction, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
+def renew(tx: Transaction, ids: Iterable[str], *, holder: str, now: Instant, until: Instant) -> set[str]:
     """Extend the claims that `holder` still has, and return their ids; operations of lost claims must not be sent."""
     key = {"of_holder": holder, "now": now, "until": until}
     return {operation_id for operation_id in sorted(ids) if tx.execute(_RENEW, of_id=operation_id, **key) == 1}
@@ -273,7 +271,7 @@ def mark_sent(
     operation_id: str,
     *,
     holder: str,
-    now: str,
+    now: Instant,
     before: Mapping[str, Value] | None,
     sent: Mapping[str, Any] | None,
 ) -> bool:
@@ -290,9 +288,9 @@ def postpone(
     operation_id: str,
     *,
     holder: str,
-    next_at: str,
+    next_at: Instant,
     message: str,
-    sent_at: str | None,
+    sent_at: Instant | None,
     sent: Mapping[str, Any] | None = None,
     order_id: int | None = None,
 ) -> bool:
@@ -305,7 +303,7 @@ def postpone(
     return tx.execute(_POSTPONE, of_id=operation_id, of_holder=holder, order_id=order_id, **values) == 1
 
 
-def mark_restored(tx: Transaction, *, now: str) -> int:
+def mark_restored(tx: Transaction, *, now: Instant) -> int:
     """
     After the whole database was restored from a backup: mark the pending operations of all workshops as possibly sent,
     so that they are looked for and not sent again. Return their number.
@@ -324,7 +322,7 @@ def settle(
     *,
     holder: str,
     state: OperationState,
-    now: str,
+    now: Instant,
     nothing_sent: bool = False,
     message: str = "",
     notes: str = "",
@@ -351,7 +349,7 @@ def settle(
     return tx.execute(_SETTLE_HELD, of_id=operation_id, of_holder=holder, settled_at=now, **values) == 1
 
 
-def cancel(tx: Transaction, operation_id: str, *, now: str, message: str, failure: Mapping[str, object]) -> bool:
+def cancel(tx: Transaction, operation_id: str, *, now: Instant, message: str, failure: Mapping[str, object]) -> bool:
     """Settle as refused a pending operation of which nothing was sent. False where it may have been, or is settled."""
     values = {"message": sanitize_text(message), "failure": _to_json(failure), "nothing_sent": 1}
     unchanged = dict.fromkeys(("notes", "before", "order_id", "differences"))
@@ -430,4 +428,5 @@ def _from_row(row: Row) -> Operation:
         for name, column in _COLUMN_OF.items()
         if column in _JSON_COLUMNS and row[column] is not None
     }
+    values |= {name: row[name] or None for name in ("deadline_at", "next_at")}
     return Operation(**values | {"action": Action(row["action"]), "state": OperationState(row["state"])})

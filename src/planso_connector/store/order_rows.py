@@ -1,7 +1,5 @@
 """Convert orders and parts to rows and back, and rows to the documents that responses show."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields as dataclass_fields

@@ -1,7 +1,5 @@
 """The orders of the mirror. A later reading is never overwritten by an earlier one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Instant, format_instant, parse_instant
 from planso_connector.domain.order import Order, OrderDocument, is_waiting_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import erasure_log, history, lookup_keys
@@ -54,9 +52,9 @@ class StoredOrder:
 
     order: OrderDocument
     version: int
-    deleted_at: str | None
-    synced_at: str
-    read_at: str
+    deleted_at: Instant | None
+    synced_at: Instant
+    read_at: Instant
 
 
 _IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
@@ -123,8 +121,8 @@ def save(
     tx: Transaction,
     order: Order,
     *,
-    read_at: str,
-    now: str,
+    read_at: Instant,
+    now: Instant,
     list_fingerprint: str | None = None,
     with_parts: bool = True,
     writer: history.Author | None = None,
@@ -182,7 +180,7 @@ def _record_change(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
     *,
-    now: str,
+    now: Instant,
     writer: history.Author | None = None,
 ) -> None:
     """
@@ -202,7 +200,7 @@ def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key
     return lookup_keys.build_keys(*values), bool(document["archived"])
 
 
-def _was_read_later(stored: Row, read_at: str, now: str) -> bool:
+def _was_read_later(stored: Row, read_at: Instant, now: Instant) -> bool:
     """False if the stored reading has the time of a clock that was ahead, and was set back since."""
     return bool(read_at < stored["read_at"] <= format_instant(parse_instant(now) + CLOCK_TOLERANCE))
 
@@ -214,12 +212,12 @@ def _lock(tx: Transaction, order_id: int) -> Row | None:
     return {**found[0], **tx.fetch_all(_READ_TIMES, of_id=order_id)[0]}
 
 
-def _first_version(tx: Transaction, now: str) -> int:
+def _first_version(tx: Transaction, now: Instant) -> int:
     """If orders may have been erased and come back, one beyond all versions so far: see `after_restore`."""
     return int(parse_instant(now).timestamp()) if erasure_log.has_any(tx) else 1
 
 
-def _insert(tx: Transaction, order: Order, version: int, now: str, seen: Mapping[str, str | None]) -> bool:
+def _insert(tx: Transaction, order: Order, version: int, now: Instant, seen: Mapping[str, str | None]) -> bool:
     """False, with nothing done, if the order exists by now."""
     columns: dict[str, Any] = {"version": version, "document": to_json(order.to_document()), "deleted_at": None}
     instants = {"changed_at": now, "first_seen_at": now}
@@ -271,7 +269,7 @@ def list_ids(tx: Transaction, *, archived: bool | None = None) -> set[int]:
     return {row["id"] for row in rows}
 
 
-def list_ids_first_seen_before(tx: Transaction, instant: str) -> set[int]:
+def list_ids_first_seen_before(tx: Transaction, instant: Instant) -> set[int]:
     """
     Orders that were in the mirror before `instant`, archived ones too. Not those deleted since: PlanSo may reuse their
     numbers.
@@ -284,7 +282,7 @@ def has_any(tx: Transaction) -> bool:
     return bool(tx.fetch_all(_ANY))
 
 
-def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:
+def archive(tx: Transaction, ids: Iterable[int], *, now: Instant, read_at: Instant | None = None) -> int:
     """
     Mark the orders archived: they left PlanSo's list. `read_at`: when the request for that list was started; an order
     that was read later stays, and a page that was requested earlier does not bring it back. Returns how many changed.
@@ -306,7 +304,7 @@ def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | Non
 
 
 def mark_deleted(
-    tx: Transaction, order_id: int, *, now: str, read_at: str, writer: history.Author | None = None
+    tx: Transaction, order_id: int, *, now: Instant, read_at: Instant, writer: history.Author | None = None
 ) -> bool:
     """
     Mark the order deleted; its row stays. False if it does not exist, is deleted already, or was read after `read_at`,
@@ -324,6 +322,6 @@ def mark_deleted(
     return True
 
 
-def _mark_seen(tx: Transaction, order_id: int, *, read_at: str, now: str) -> None:
+def _mark_seen(tx: Transaction, order_id: int, *, read_at: Instant, now: Instant) -> None:
     seen = {"read_at": read_at, "synced_at": now, "parts_read_at": None, "list_fingerprint": None}
     tx.execute(_UPDATE_LAST_SEEN, of_id=order_id, **seen)

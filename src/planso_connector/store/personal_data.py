@@ -4,8 +4,6 @@ Finds, exports and erases personal data.
 docs/privacy.md says what each table and column holds of people; a test compares that page with the tables.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, Text, bindparam, delete, select, tuple_, update
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import lookup_keys
@@ -204,7 +203,7 @@ def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -
     return +erased
 
 
-def drop_order(tx: Transaction, order_id: int, *, deleted_before: str) -> bool:
+def drop_order(tx: Transaction, order_id: int, *, deleted_before: Instant) -> bool:
     """Delete an order and all that belongs to it. False, with nothing done, if it came back or was deleted later."""
     stored = tx.fetch_all(_LOCK, of_order=order_id)
     if not stored or stored[0]["deleted_at"] is None or stored[0]["deleted_at"] >= deleted_before:

@@ -1,7 +1,5 @@
 """Rebuild the search index: lookup keys and texts of all orders, one batch in each transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any

@@ -1,10 +1,9 @@
 """The rejected login, kept across restarts: repeating it can lock the account."""
 
-from __future__ import annotations
-
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import rejected_logins
@@ -18,7 +17,7 @@ _GET = select(rejected_logins.c.fingerprint).where(rejected_logins.c.workshop ==
 _DELETE = delete(rejected_logins).where(rejected_logins.c.workshop == bindparam("of_workshop"))
 
 
-def save(tx: Transaction, fingerprint: str, now: str) -> None:
+def save(tx: Transaction, fingerprint: str, now: Instant) -> None:
     """Save the fingerprint of rejected credentials; it must not be reversible."""
     tx.execute(_SAVE, fingerprint=fingerprint, rejected_at=now)
 

@@ -6,12 +6,11 @@ Nothing is deleted that a pending operation may still need: the operation, and w
 pending one, which finding a create's order and noticing edits rely on.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Column, ColumnElement, Delete, bindparam, delete, func, select, tuple_
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import personal_data, sync_runs
 from planso_connector.store.engine.transaction import Transaction
@@ -69,29 +68,29 @@ _DELETED_ORDERS = (
 )
 
 
-def drop_operations(tx: Transaction, before: str, keys_before: str) -> int:
+def drop_operations(tx: Transaction, before: Instant, keys_before: Instant) -> int:
     """Settled operations that were created before `keys_before`: later ones still answer for their idempotency key."""
     return tx.execute(_OPERATIONS, before=before, keys_before=keys_before, at_most=BATCH)
 
 
-def drop_history(tx: Transaction, before: str) -> int:
+def drop_history(tx: Transaction, before: Instant) -> int:
     return tx.execute(_HISTORY, before=before, at_most=BATCH)
 
 
-def drop_unreadable_pages(tx: Transaction, before: str) -> int:
+def drop_unreadable_pages(tx: Transaction, before: Instant) -> int:
     return tx.execute(_UNREADABLE_PAGES, before=before, at_most=BATCH)
 
 
-def drop_access_log(tx: Transaction, before: str) -> int:
+def drop_access_log(tx: Transaction, before: Instant) -> int:
     return tx.execute(_ACCESS_LOG, before=before, at_most=BATCH)
 
 
-def drop_sync_runs(tx: Transaction, before: str) -> int:
+def drop_sync_runs(tx: Transaction, before: Instant) -> int:
     """All but the last successful run and the last full one."""
     return sync_runs.drop_old(tx, before=before)
 
 
-def drop_deleted_orders(tx: Transaction, before: str) -> int:
+def drop_deleted_orders(tx: Transaction, before: Instant) -> int:
     """Orders that were deleted in PlanSo, with all rows that belong to them, their history included."""
     found = tx.fetch_all(_DELETED_ORDERS, before=before, at_most=ORDER_BATCH)
     return sum(personal_data.drop_order(tx, row["id"], deleted_before=before) for row in found)

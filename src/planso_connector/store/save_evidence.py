@@ -1,7 +1,5 @@
 """What earlier saves of a workshop showed: how many were clean, and which controls changed along with them."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Text, bindparam, case, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.saving.assessment import PriorSaves
 from planso_connector.domain.saving.differences import Difference, Verdict
 from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
@@ -23,12 +22,7 @@ ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
 the last save, an earlier save lost it.
 """
 
-_EFFECT_OF = {
-    Verdict.DEPENDENT: DEPENDENT,
-    Verdict.EDITED: EDITED,
-    Verdict.REPEATED: EDITED,
-    Verdict.LOST: LOST,
-}
+_EFFECT_OF = {Verdict.DEPENDENT: DEPENDENT, Verdict.EDITED: EDITED, Verdict.REPEATED: EDITED, Verdict.LOST: LOST}
 
 _OF_WORKSHOP = save_evidence.c.workshop == bindparam("of_workshop")
 _GET = select(save_evidence).where(_OF_WORKSHOP)
@@ -115,13 +109,7 @@ def record_form(tx: Transaction, names: Iterable[str]) -> None:
 
 
 def record_save(
-    tx: Transaction,
-    *,
-    operation: str,
-    differences: Sequence[Difference],
-    is_clean: bool,
-    pairs: int,
-    now: str,
+    tx: Transaction, *, operation: str, differences: Sequence[Difference], is_clean: bool, pairs: int, now: Instant
 ) -> None:
     """Record what a compared save changed unasked; `pairs` is how many name/value pairs were sent."""
     if is_clean:
@@ -135,7 +123,7 @@ def record_save(
     tx.execute(_FORGET_EDITED, except_operation=operation)
 
 
-def accept_columns(tx: Transaction, columns: Iterable[str], *, operation: str, now: str) -> None:
+def accept_columns(tx: Transaction, columns: Iterable[str], *, operation: str, now: Instant) -> None:
     """A person says that these controls change with every save: from now on that is no damage."""
     for column in columns:
         row = {"column": sanitize_text(column), "cause": "", "effect": ACCEPTED, "operation": operation}

@@ -1,7 +1,5 @@
 """Search orders by folded text, days and states, page by page."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -17,12 +15,7 @@ from planso_connector.domain.order import PLATE, OrderDocument, is_stay_overlapp
 from planso_connector.store import cursors, trigrams
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.lookup_keys import (
-    MIN_PLATE_SUFFIX,
-    RebuildProgress,
-    end_of_prefix,
-    read_rebuild_progress,
-)
+from planso_connector.store.lookup_keys import MIN_PLATE_SUFFIX, RebuildProgress, end_of_prefix, read_rebuild_progress
 from planso_connector.store.order_rows import order_documents, sanitize_text, to_json
 from planso_connector.store.tables import last_seen, lookup_keys, orders
 

@@ -1,13 +1,11 @@
 """Sections: what each tab of an order showed. A later reading is never overwritten by an earlier one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Instant, format_instant, parse_instant
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text
@@ -20,8 +18,8 @@ class Section:
 
     name: str
     document: str
-    read_at: str
-    synced_at: str
+    read_at: Instant
+    synced_at: Instant
 
 
 _OF_WORKSHOP = sections.c.workshop == bindparam("of_workshop")
@@ -43,7 +41,7 @@ _READ_AT = (
 )
 
 
-def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: str, now: str) -> bool:
+def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: Instant, now: Instant) -> bool:
     """
     Save what a tab of a mirrored order showed; `read_at`: when the request for it was started. False, with nothing
     changed, if a later reading is stored.

@@ -1,7 +1,5 @@
 """Statistics for operators: schema revision, pending operations, row counts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import Select, bindparam, column, func, select, table

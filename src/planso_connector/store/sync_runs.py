@@ -6,8 +6,6 @@ running ──┬──► done          it reached its end; some orders may hav
           └──► interrupted   the connector stopped during it
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Sequence
@@ -18,7 +16,7 @@ from typing import TypedDict, Unpack
 
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import sync_runs
@@ -71,9 +69,9 @@ class StoredRun:
     changed: int
     failed: tuple[object, ...]
     message: str
-    started_at: str
-    ended_at: str | None
-    updated_at: str
+    started_at: Instant
+    ended_at: Instant | None
+    updated_at: Instant
     kind: RunKind = RunKind.FULL
     trigger: Trigger = Trigger.REQUEST
     doubts: tuple[object, ...] = ()
@@ -133,7 +131,7 @@ _DROP_OLD = delete(sync_runs).where(
 def start(
     tx: Transaction,
     *,
-    now: str,
+    now: Instant,
     kind: RunKind = RunKind.FULL,
     trigger: Trigger = Trigger.REQUEST,
     phase: str = "",
@@ -165,7 +163,7 @@ def start(
     return run
 
 
-def record_progress(tx: Transaction, run_id: str, *, now: str, **counts: Unpack[RunCounts]) -> bool:
+def record_progress(tx: Transaction, run_id: str, *, now: Instant, **counts: Unpack[RunCounts]) -> bool:
     """False if the run is not running any more."""
     return tx.execute(_PROGRESS, of_id=run_id, now=now, **_COUNTS | counts) == 1
 
@@ -175,7 +173,7 @@ def finish(
     run_id: str,
     *,
     state: RunState,
-    now: str,
+    now: Instant,
     message: str = "",
     failed: Sequence[object] = (),
     doubts: Sequence[object] = (),
@@ -189,7 +187,7 @@ def finish(
     return tx.execute(_FINISH, of_id=run_id, now=now, state=state.value, **_COUNTS | counts, **texts) == 1
 
 
-def interrupt_running(tx: Transaction, *, now: str) -> int:
+def interrupt_running(tx: Transaction, *, now: Instant) -> int:
     """End the runs that a crash left running; returns how many."""
     return tx.execute(_INTERRUPT, now=now)
 

@@ -4,8 +4,6 @@ The tables. Every row belongs to a workshop, which comes first in every primary 
 Flags are 0 or 1, instants the 27 characters of `domain.clock.format_instant`, days ISO texts, documents JSON texts.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import (

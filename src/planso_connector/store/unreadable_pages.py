@@ -1,13 +1,12 @@
 """A bounded number of PlanSo's pages that could not be read, kept to fix the parsers with."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select
 
+from planso_connector.domain.clock import Instant
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text
@@ -23,7 +22,7 @@ class UnreadablePage:
     order_id: int | None
     reason: str
     content: str
-    kept_at: str
+    kept_at: Instant
 
 
 _OF_WORKSHOP = unreadable_pages.c.workshop == bindparam("of_workshop")
@@ -65,7 +64,7 @@ def save(
     order_id: int | None,
     reason: str,
     content: str,
-    now: str,
+    now: Instant,
     at_most: int = 20,
     at_most_bytes: int = 500_000,
 ) -> None:

@@ -5,8 +5,6 @@ A stop is set in the transaction that settles the damaged operation, and applies
 `IS_STOPPED` is the SQL condition that an operation is held back by a stop.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import BigInteger, and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.store.engine.transaction import Row, Transaction
@@ -69,7 +67,7 @@ class WriteStop:
     operation: str
     reason: str
     columns: tuple[str, ...]
-    stopped_at: str
+    stopped_at: Instant
 
     @property
     def message(self) -> str:
@@ -90,13 +88,7 @@ class WriteStop:
 
 
 def stop(
-    tx: Transaction,
-    *,
-    order_id: int | None,
-    operation: str,
-    reason: str,
-    columns: Sequence[str],
-    now: str,
+    tx: Transaction, *, order_id: int | None, operation: str, reason: str, columns: Sequence[str], now: Instant
 ) -> None:
     """Stop writes to an order, or with `order_id` None to the workshop. An existing stop is kept and gets `columns`."""
     number = _to_number(order_id)
@@ -139,7 +131,7 @@ def is_deadline_paused(tx: Transaction, operation: Operation) -> bool:
     )
 
 
-def resume(tx: Transaction, *, order_id: int | None = None, now: str) -> list[WriteStop]:
+def resume(tx: Transaction, *, order_id: int | None = None, now: Instant) -> list[WriteStop]:
     """
     End the stop of one order, or with `order_id` None all stops of the workshop, and return those that ended. The time
     that pending operations were held back is added to their deadlines; those of which nothing was sent are due at once.
@@ -157,7 +149,7 @@ def resume(tx: Transaction, *, order_id: int | None = None, now: str) -> list[Wr
 
 
 def _extend_deadlines(
-    rows: Iterable[Row], ended: Sequence[WriteStop], remaining: Sequence[WriteStop], now: str
+    rows: Iterable[Row], ended: Sequence[WriteStop], remaining: Sequence[WriteStop], now: Instant
 ) -> Iterator[dict[str, str]]:
     """
     Count each stretch of time once: where another stop of the operation remains, only what lies before that one began;

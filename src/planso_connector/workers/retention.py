@@ -1,7 +1,5 @@
 """Run retention soon after the start, then every hour; never right after the clock jumped."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """Schedule syncs during working hours."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """At the start: fill an empty or incomplete mirror, and rebuild missing look-up keys."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 

@@ -3,8 +3,6 @@ Supervisor of background loops. One that ends is restarted, whatever ended it; o
 heartbeat. Readiness reports both.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager

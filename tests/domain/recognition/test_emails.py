@@ -26,7 +26,7 @@ ADDRESS = st.builds("{}.{}@{}.{}".format, WORD, WORD, WORD, st.sampled_from(["de
     ],
 )
 def test_canonical_addresses(text: str, canonical: str) -> None:
-    """Case, blanks, umlauts and what surrounds an address make no other address of it."""
+    """Case, blanks, umlauts and text around an address don't change its canonical form."""
     assert normalize(text) == canonical
 
 
@@ -51,13 +51,13 @@ def test_canonical_addresses(text: str, canonical: str) -> None:
     ],
 )
 def test_how_well_an_address_fits(asked: str, held: str, score: float, reason: str) -> None:
-    """The same; but for what nobody hears; a typo; the same name elsewhere. An office's address is everybody's."""
+    """Scores for: the same; without separators; a typo; the same local part, unless an office shares it."""
     assert score_match(asked, held) == (score, reason)
 
 
 @given(ADDRESS, st.integers(0, 40))
-def test_a_letter_lost_is_found_for_less(address: str, at: int) -> None:
-    """An address fits itself wholly, and with a letter missing for less."""
+def test_a_missing_letter_scores_less(address: str, at: int) -> None:
+    """An address scores 1 for itself, and less with a letter missing."""
     assert score_match(address.upper(), address) == (1.0, EXACT)
     at %= len(address)
     if address[at] != "@":
@@ -66,8 +66,8 @@ def test_a_letter_lost_is_found_for_less(address: str, at: int) -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_any_text_is_taken(asked: str, held: str) -> None:
-    """A key is its own key; a score of 0 to 1, and a reason exactly where there is one."""
+def test_any_text_is_accepted(asked: str, held: str) -> None:
+    """Normalizing is idempotent; a score is 0 to 1, with a reason exactly where it isn't 0."""
     assert normalize(normalize(asked)) == normalize(asked)
     score, reason = score_match(asked, held)
     assert 0 <= score <= 1

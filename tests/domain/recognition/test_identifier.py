@@ -99,17 +99,17 @@ OTHER = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text", "writings"), SAME)
-def test_every_writing_is_found(kind: IdentifierKind, text: str, writings: list[str]) -> None:
-    """Each writing holds each other one's identifier."""
-    for asked in (text, writings[0]):
-        assert [one for one in (text, *writings) if not Identifier.parse(kind, asked).occurs_in(one)] == []
+@pytest.mark.parametrize(("kind", "text", "notations"), SAME)
+def test_every_notation_is_found(kind: IdentifierKind, text: str, notations: list[str]) -> None:
+    """Each notation contains the identifier parsed from another one."""
+    for asked in (text, notations[0]):
+        assert [other for other in (text, *notations) if not Identifier.parse(kind, asked).occurs_in(other)] == []
 
 
 @pytest.mark.parametrize(("kind", "text", "others"), OTHER)
 def test_nobody_else_is_found(kind: IdentifierKind, text: str, others: list[str]) -> None:
-    """Another number, plate or address, longer or shorter by a sign, is not it."""
-    assert [one for one in others if Identifier.parse(kind, text).occurs_in(one)] == []
+    """Another number, plate or address, also one longer or shorter by a character, is not found."""
+    assert [other for other in others if Identifier.parse(kind, text).occurs_in(other)] == []
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,6 @@ def test_nobody_else_is_found(kind: IdentifierKind, text: str, others: list[str]
     ],
 )
 def test_a_part_is_not_accepted(kind: IdentifierKind, text: str) -> None:
-    """What would find other people too is refused, and the message names the option and what would be accepted."""
+    """A part, which would find other people too, is Invalid; the message names the option and what is accepted."""
     with pytest.raises(Invalid, match=f"--{kind}: accepted"):
         Identifier.parse(kind, text)

@@ -29,18 +29,18 @@ PIA = OrderFacts(3, "LB-PI 80", "Pia Abel", "030 4455667", None, "Ford Focus", "
 SHOP = (JANA, KARL, PIA)
 
 
-def found(question: LookupQuery, *orders: OrderFacts) -> Ranking:
-    return rank_matches(m for facts in orders or SHOP if (m := match_order(question, facts)) is not None)
+def rank_shop(query: LookupQuery, *orders: OrderFacts) -> Ranking:
+    return rank_matches(m for facts in orders or SHOP if (m := match_order(query, facts)) is not None)
 
 
-def fit(question: LookupQuery, facts: OrderFacts) -> Match:
-    match = match_order(question, facts)
+def match_surely(query: LookupQuery, facts: OrderFacts) -> Match:
+    match = match_order(query, facts)
     assert match is not None
     return match
 
 
 @pytest.mark.parametrize(
-    ("question", "reasons"),
+    ("query", "reasons"),
     [
         (LookupQuery(plates=(SpokenPlate("WNAE2309"),)), ("plate exact",)),
         (LookupQuery(plates=(SpokenPlate("WMAE2309"),)), ("plate one letter off",)),
@@ -55,31 +55,30 @@ def fit(question: LookupQuery, facts: OrderFacts) -> Match:
         (LookupQuery(phones=("6789",)), ("phone ends so",)),
         (LookupQuery(emails=("jana.petersen@example.de",)), ("email exact",)),
         (LookupQuery(emails=("jana.peterson@example.de",)), ("email one letter off",)),
-        (LookupQuery(vehicle=("Volkswagen", "Golf")), ("vehicle",)),
-        (LookupQuery(dates=("2026-12-07",)), ("date",)),
+        (LookupQuery(words=("Volkswagen", "Golf")), ("vehicle",)),
         (LookupQuery(words=("ein", "Golf", "Petersen", "morgen")), ("name exact", "vehicle")),
         (LookupQuery(plates=(SpokenPlate("WMAE2309"),), names=("Petersen",)), ("plate one letter off", "name exact")),
     ],
 )
-def test_the_order_is_first_and_says_why(question: LookupQuery, reasons: tuple[str, ...]) -> None:
-    """Each kind of fact finds the order, with the reason that it gave, the stronger one first."""
-    ranking = found(question)
+def test_the_order_is_first_and_says_why(query: LookupQuery, reasons: tuple[str, ...]) -> None:
+    """Each kind of fact finds the order and gives its reason, the strongest first."""
+    ranking = rank_shop(query)
     assert ranking.matches[0].order_id == 1
     assert ranking.matches[0].reasons == reasons
 
 
-def test_nothing_heard_or_nothing_that_fits_is_no_match() -> None:
-    """Without a fact that fits there is no match, and nothing is certain."""
+def test_without_a_fitting_fact_there_is_no_match() -> None:
+    """An empty query, or one that fits nothing, matches nothing, and nothing is certain."""
     assert match_order(LookupQuery(), JANA) is None
     assert match_order(LookupQuery(names=("Kern",), plates=(SpokenPlate("XX1"),)), JANA) is None
     assert match_order(LookupQuery(plates=(SpokenPlate("WNAE2309"),), names=("Kern",)), OrderFacts(9)) is None
-    assert found(LookupQuery(names=("Nobody",))) == ((), False)
+    assert rank_shop(LookupQuery(names=("Nobody",))) == ((), False)
 
 
 CERTAIN = [
     LookupQuery(plates=(SpokenPlate("WNAE2309"),)),
     LookupQuery(phones=("+49 151 23456789",)),
-    LookupQuery(names=("Petersen", "Jana"), vehicle=("Golf",)),
+    LookupQuery(names=("Petersen", "Jana"), words=("Golf",)),
     LookupQuery(names=("Jana", "Petersen"), phones=("6789",)),
     LookupQuery(plates=(SpokenPlate("WNAE2309", 0.95), SpokenPlate("WNAE2390", 0.5)), names=("Petersen",)),
 ]
@@ -89,8 +88,8 @@ UNCERTAIN = [
     LookupQuery(plates=(SpokenPlate("WNAE2309", is_part=True),)),
     LookupQuery(plates=(SpokenPlate("2309"),)),
     LookupQuery(names=("Jana", "Petersen")),
-    LookupQuery(names=("Petersen",), vehicle=("Golf",)),
-    LookupQuery(names=("Jana", "Pettersen"), vehicle=("Golf",)),
+    LookupQuery(names=("Petersen",), words=("Golf",)),
+    LookupQuery(names=("Jana", "Pettersen"), words=("Golf",)),
     LookupQuery(phones=("23456789",)),
     LookupQuery(emails=("jana.petersen@example.de",)),
     LookupQuery(plates=(SpokenPlate("WNAE2309"),), names=("Kern",)),
@@ -101,36 +100,38 @@ UNCERTAIN = [
 ]
 
 
-@pytest.mark.parametrize("question", CERTAIN)
-def test_what_identifies_is_certain(question: LookupQuery) -> None:
-    """A whole plate, a whole phone number, a full name with one more."""
-    ranking = found(question)
+@pytest.mark.parametrize("query", CERTAIN)
+def test_identifying_facts_are_certain(query: LookupQuery) -> None:
+    """A whole plate, a whole phone number, or a full name with one more fact is certain."""
+    ranking = rank_shop(query)
     assert ranking.is_certain
     assert ranking.matches[0].order_id == 1
 
 
-@pytest.mark.parametrize("question", UNCERTAIN)
-def test_what_does_not_identify_is_not_certain(question: LookupQuery) -> None:
-    """Parts, sounds, a name alone, an unsure reading, two answers at once, or anything said against it."""
-    assert not found(question).is_certain
+@pytest.mark.parametrize("query", UNCERTAIN)
+def test_other_facts_are_not_certain(query: LookupQuery) -> None:
+    """Parts, sounds, a name alone, an uncertain plate, two plates at once, or a contradiction is not certain."""
+    assert not rank_shop(query).is_certain
 
 
-@pytest.mark.parametrize("question", CERTAIN)
+@pytest.mark.parametrize("query", CERTAIN)
 @pytest.mark.parametrize("other", [{"vehicle": "Opel Corsa"}, {"phone": "030 1"}, {"plate": "WN-AE 2308"}, {}])
-def test_two_orders_behind_one_thing_are_not_certain(question: LookupQuery, other: dict[str, str]) -> None:
-    """A second order with the same plate, number or full name, whatever else differs: ask, don't guess."""
+def test_two_orders_with_one_identifying_fact_are_not_certain(query: LookupQuery, other: dict[str, str]) -> None:
+    """With a second order of the same plate, number or full name, whatever else differs, none is certain."""
     twin = replace(JANA, order_id=7, **other)
-    shared = match_order(question, twin)
-    if shared is not None and (fit(question, JANA).exact & shared.exact or "plate one letter off" in shared.reasons):
-        assert not found(question, JANA, twin, KARL).is_certain
+    shared = match_order(query, twin)
+    if shared is not None and (
+        match_surely(query, JANA).exact & shared.exact or "plate one letter off" in shared.reasons
+    ):
+        assert not rank_shop(query, JANA, twin, KARL).is_certain
 
 
-def test_a_plate_one_letter_away_is_asked_about() -> None:
-    """The caller may have said the other one: certain only when something else tells the two apart."""
+def test_a_second_plate_one_letter_away_is_not_certain() -> None:
+    """The caller may have said the other one; certain only where another fact tells the two apart."""
     near = replace(KARL, order_id=8, plate="WM-AE 2309")
     heard = LookupQuery(plates=(SpokenPlate("WNAE2309"),))
-    assert not found(heard, JANA, near).is_certain
-    assert found(replace(heard, names=("Petersen",)), JANA, near).is_certain
+    assert not rank_shop(heard, JANA, near).is_certain
+    assert rank_shop(replace(heard, names=("Petersen",)), JANA, near).is_certain
 
 
 SHOPS = st.lists(
@@ -162,17 +163,15 @@ QUESTIONS = st.builds(
     names=st.sampled_from([(), ("Petersen",), ("Jana", "Petersen"), ("Kern",), ("Jana",)]),
     phones=st.sampled_from([(), ("0151 23456789",), ("6789",), ("0711 998877",)]),
     emails=st.sampled_from([(), ("jana@example.de",), ("jana",)]),
-    vehicle=st.sampled_from([(), ("Golf",), ("VW",), ("A4",)]),
-    dates=st.sampled_from([(), ("2026-12-07",)]),
     words=st.lists(st.sampled_from(["Golf", "Petersen", "Jana", "bitte", "Kern"]), max_size=3).map(tuple),
 )
 
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS)
-def test_certain_is_never_two(question: LookupQuery, shop: list[OrderFacts]) -> None:
-    """What is certain is exact, unopposed, far ahead, and shares what identifies it with no other order."""
-    ranking = found(question, *shop) if shop else rank_matches(())
+def test_a_certain_order_is_alone(query: LookupQuery, shop: list[OrderFacts]) -> None:
+    """A certain order fits exactly, is not contradicted, is far ahead, and shares its exact facts with no other."""
+    ranking = rank_shop(query, *shop) if shop else rank_matches(())
     scores = [m.score for m in ranking.matches]
     assert scores == sorted(scores, reverse=True)
     assert all(0 < s <= 1 and len(m.reasons) == len(m.fits) > 0 for s, m in zip(scores, ranking.matches, strict=True))
@@ -191,10 +190,10 @@ def test_certain_is_never_two(question: LookupQuery, shop: list[OrderFacts]) -> 
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS)
-def test_a_misheard_plate_is_never_certain_and_wrong(question: LookupQuery, shop: list[OrderFacts]) -> None:
-    """Whoever was meant: if the meant plate is one edit from what was heard, no plate alone makes another certain."""
-    heard = replace(LookupQuery(), plates=question.plates)
-    ranking = found(heard, *shop) if shop else rank_matches(())
+def test_a_misheard_plate_makes_no_other_order_certain(query: LookupQuery, shop: list[OrderFacts]) -> None:
+    """Where the plate that was meant is near the one that was heard, no plate alone makes another order certain."""
+    heard = replace(LookupQuery(), plates=query.plates)
+    ranking = rank_shop(heard, *shop) if shop else rank_matches(())
     if ranking.is_certain:
         keys = {spoken.key for spoken in heard.plates if spoken.certainty >= 0.9}
         near = [f for f in shop if f.plate and any(plate.distance(key, fold_plate(f.plate)) <= 1 for key in keys)]
@@ -203,11 +202,11 @@ def test_a_misheard_plate_is_never_certain_and_wrong(question: LookupQuery, shop
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS.filter(bool))
-def test_what_fits_raises_and_what_does_not_lowers(question: LookupQuery, shop: list[OrderFacts]) -> None:
-    """One more fact that fits never lowers a score; one that stands otherwise never raises it."""
+def test_a_fitting_fact_raises_and_a_contradiction_lowers_the_score(query: LookupQuery, shop: list[OrderFacts]) -> None:
+    """One more fact that fits never lowers a score; one that contradicts always does."""
     facts = shop[0]
-    without = match_order(replace(question, phones=()), facts)
-    with_it = match_order(question, facts)
+    without = match_order(replace(query, phones=()), facts)
+    with_it = match_order(query, facts)
     if without is None or with_it is None:
         return
     if "phone" in with_it.fits:
@@ -218,9 +217,11 @@ def test_what_fits_raises_and_what_does_not_lowers(question: LookupQuery, shop: 
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS, st.sampled_from(get_args(Language)))
-def test_a_question_tells_nothing_personal(question: LookupQuery, shop: list[OrderFacts], language: Language) -> None:
-    """No name, number, address or plate of any candidate is in a question, though people type them anywhere."""
-    ranking = found(question, *shop) if shop else rank_matches(())
+def test_a_clarifying_question_has_no_personal_data(
+    query: LookupQuery, shop: list[OrderFacts], language: Language
+) -> None:
+    """No name, number, address or plate of a candidate is in it, though people type them into any field."""
+    ranking = rank_shop(query, *shop) if shop else rank_matches(())
     sentence = choose_question(ranking.matches, language)
     if sentence is None:
         return
@@ -262,11 +263,7 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
             "Wie lauten die Ziffern auf dem Kennzeichen?",
             "What are the digits on the number plate?",
         ),
-        (
-            (JANA, replace(JANA, name="Anna Petersen")),
-            "Wie lautet der Vorname?",
-            "What is the first name?",
-        ),
+        ((JANA, replace(JANA, name="Anna Petersen")), "Wie lautet der Vorname?", "What is the first name?"),
         (
             (JANA, replace(JANA, color="Rot")),
             "Welche Farbe hat der Wagen: Schwarz oder Rot?",
@@ -300,13 +297,15 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
         ((JANA, JANA), None, None),
     ],
 )
-def test_the_question_that_splits_best(orders: tuple[OrderFacts, ...], german: str | None, english: str | None) -> None:
-    """Up to three vehicles are named; beyond, the caller is asked for what differs most; nothing is asked in vain."""
+def test_the_question_that_splits_best_is_asked(
+    orders: tuple[OrderFacts, ...], german: str | None, english: str | None
+) -> None:
+    """Up to three candidates are named; beyond, it asks for what differs most; no question where nothing differs."""
     assert choose_question(_candidates(*orders), "de") == german
     assert choose_question(_candidates(*orders), "en") == english
 
 
-def test_far_behind_is_not_asked_about() -> None:
-    """A question is about the likely ones: an unlikely third doesn't make it longer."""
+def test_an_unlikely_candidate_is_not_named() -> None:
+    """The question is about the likely candidates; an unlikely third one doesn't make it longer."""
     unlikely = Match(3, 0.2, ("name part",), PIA)
     assert choose_question((*_candidates(JANA, KARL), unlikely), "de") == "Geht es um den VW Golf oder den Audi A4?"

@@ -15,8 +15,8 @@ AREA = st.sampled_from(["30", "711", "7151", "151", "171", "40"])
 
 @settings(max_examples=50)
 @given(AREA, DIGITS, st.data())
-def test_every_german_writing_is_one_key(area: str, number: str, data: st.DataObject) -> None:
-    """Prefix, brackets, slashes, hyphens, blanks and words around it: the key is 49, area code and number."""
+def test_every_german_notation_has_one_key(area: str, number: str, data: st.DataObject) -> None:
+    """With any prefix, separators and words around it, the key is 49, area code and number."""
     cut = data.draw(st.integers(1, len(number) - 1))
     gap = data.draw(st.sampled_from(["", " ", "-", " - ", ".", "/"]))
     local = number if number[cut:] == "0" else f"{number[:cut]}{gap}{number[cut:]}"
@@ -31,10 +31,10 @@ def test_every_german_writing_is_one_key(area: str, number: str, data: st.DataOb
 
 @given(st.text(max_size=30) | st.from_regex(r"[+0]?[0-9 ()/-]{0,25}", fullmatch=True))
 def test_a_key_is_its_own_key(text: str) -> None:
-    """Any text has a key or none; a key is ASCII digits, and its own key."""
-    for one in index_keys(text):
-        assert re.fullmatch(r"[1-9][0-9]*", one)
-        assert normalize(one) == one
+    """A key is ASCII digits without a 0 in front, and its own key."""
+    for found in index_keys(text):
+        assert re.fullmatch(r"[1-9][0-9]*", found)
+        assert normalize(found) == found
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_key_is_its_own_key(text: str) -> None:
     ],
 )
 def test_the_keys_of_a_text(text: str, found: tuple[str, ...]) -> None:
-    """Foreign numbers keep their country; `-0` stands with and without; a field may hold two numbers, or none."""
+    """Foreign numbers keep their country; `-0` gives two keys; a text may have several numbers, or none."""
     assert index_keys(text) == found
 
 
@@ -97,14 +97,14 @@ def test_the_keys_of_a_text(text: str, found: tuple[str, ...]) -> None:
     ],
 )
 def test_how_well_digits_fit(asked: str, held: str, score: float, reason: str) -> None:
-    """The same number; all but the area code; last digits, from four; another number never."""
+    """Scores for: the same number; all but the area code; last digits, from four; another number."""
     assert score_match(asked, held) == (score, reason)
 
 
 @settings(max_examples=50)
 @given(AREA, DIGITS, st.integers(1, 8))
-def test_more_last_digits_say_more(area: str, number: str, count: int) -> None:
-    """The longer the end, the better the fit; one digit wrong in it is no fit at all."""
+def test_more_last_digits_score_more(area: str, number: str, count: int) -> None:
+    """The more last digits, the higher the score; with one wrong digit there is no match."""
     held = f"0{area} {number}"
     count = min(count, len(number))
     score, reason = score_match(number[-count:], held)
@@ -116,8 +116,8 @@ def test_more_last_digits_say_more(area: str, number: str, count: int) -> None:
 
 
 @given(AREA, DIGITS)
-def test_the_index_finds_what_is_exact(area: str, number: str) -> None:
-    """An equal key answers for every exact match, with or without what stands in front."""
+def test_the_index_finds_exact_matches(area: str, number: str) -> None:
+    """Every exact match, with or without prefix, shares a key with the index."""
     for asked in (f"0{area}{number}", f"{area}{number}", f"49{area}{number}"):
         if score_match(asked, f"0{area} {number}")[1] == EXACT:
             assert set(index_keys(f"0{area} {number}")) & search_keys(asked)

@@ -21,7 +21,7 @@ WORDS = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzäöüßéAZ-' "), ma
      ("Matsch", "68"), ("Matz", "68"), ("Arbeitsamt", "071862"), ("Eberhard", "01772"), ("Celsius", "8588")],
 )  # fmt: skip
 def test_known_codes(word: str, digits: str) -> None:
-    """Codes that are published with the method, or follow from its table by hand."""
+    """Codes published with the method, or derived from its table by hand."""
     assert cologne_code(word) == digits
 
 
@@ -51,7 +51,7 @@ def test_known_codes(word: str, digits: str) -> None:
     ],
 )
 def test_every_rule_in_its_context(word: str, digits: str, rule: str) -> None:
-    """Each line of the table, by a word in which it alone decides."""
+    """Each rule of the table, in a word where it alone decides."""
     assert cologne_code(word) == digits, rule
 
 
@@ -62,13 +62,13 @@ def test_every_rule_in_its_context(word: str, digits: str, rule: str) -> None:
      "Becker Bäcker Beker", "Walter Walther Valter"],
 )  # fmt: skip
 def test_sound_alikes_share_a_code(words: str) -> None:
-    """Writings of one name that the ear can't tell apart have one code."""
+    """Spellings of one name that sound the same have one code."""
     assert len({cologne_code(word) for word in words.split()}) == 1
 
 
 @given(WORDS)
-def test_a_code_is_of_the_folded_word(word: str) -> None:
-    """Case, accents and umlauts, as ae or as a, don't change a code; it holds a 0 in front only, and no digit twice."""
+def test_a_code_depends_on_the_folded_word_alone(word: str) -> None:
+    """Case, accents and umlauts don't change a code; it has a 0 in front only."""
     digits = cologne_code(word)
     assert digits == cologne_code(fold(word)) == cologne_code(word.upper().replace("ẞ", "SS"))
     assert "0" not in digits[1:]
@@ -77,6 +77,6 @@ def test_a_code_is_of_the_folded_word(word: str) -> None:
 
 
 @given(WORDS)
-def test_the_index_finds_the_code_of_the_loose_word(word: str) -> None:
-    """A word and what the index holds of it sound alike."""
+def test_a_loosely_folded_word_has_the_same_code(word: str) -> None:
+    """A word and the form of it that is indexed sound alike."""
     assert cologne_code(fold_loosely(word)) == cologne_code(word)

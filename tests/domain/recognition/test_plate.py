@@ -40,21 +40,21 @@ def key_of(plate: Plate) -> str:
 
 
 def test_codes_stay_apart_when_folded() -> None:
-    """No two codes fold to one key, though TÜ is TUE."""
+    """No two district codes fold to one key, though TÜ is TUE."""
     codes = DISTRICT_CODES | AUTHORITY_CODES
     assert len({fold_plate(code) for code in codes}) == len(codes)
     assert all(re.fullmatch("[A-ZÄÖÜ]{1,3}", code) for code in codes)
 
 
 @given(plates)
-def test_a_plate_is_among_the_readings_of_its_key(plate: Plate) -> None:
-    """Whatever district, letters and digits are written without gaps, one reading is the plate."""
+def test_a_plate_is_among_the_splits_of_its_key(plate: Plate) -> None:
+    """One split of any plate without gaps is the plate."""
     assert plate in split_key(key_of(plate))
 
 
 @given(plates)
-def test_readings_are_the_key_with_gaps(plate: Plate) -> None:
-    """Each reading, folded again, is the key, and begins with a code of the list."""
+def test_splits_are_the_key_with_gaps(plate: Plate) -> None:
+    """Each split folds to the key again, and begins with a known district code."""
     found = split_key(key_of(plate))
     assert len(set(found)) == len(found)
     for reading in found:
@@ -64,7 +64,7 @@ def test_readings_are_the_key_with_gaps(plate: Plate) -> None:
 
 @given(plates, st.integers(1, 12), st.integers(1, 12))
 def test_months_of_a_seasonal_plate_are_ignored(plate: Plate, first: int, last: int) -> None:
-    """`WN-AE 2309 04-10` is read as `WN-AE 2309`."""
+    """`WN-AE 2309 04-10` is `WN-AE 2309`."""
     seasonal = f"{key_of(plate)}{first:02}{last:02}"
     assert plate in split_key(seasonal)
     assert strip_season(seasonal) == key_of(plate)
@@ -72,19 +72,19 @@ def test_months_of_a_seasonal_plate_are_ignored(plate: Plate, first: int, last: 
 
 @given(plates)
 def test_a_key_with_one_split_is_that_plate(plate: Plate) -> None:
-    """Where there is one way to set the gaps, the plate is written as on the car."""
+    """Where a key has one split, it prints as on the car."""
     found = split_key(key_of(plate))
     assert len(found) > 1 or str(found[0]) == str(plate)
 
 
-def test_without_the_gap_both_are_found() -> None:
-    """`BNO1234` is Bonn's or Berlin's."""
+def test_an_ambiguous_key_has_both_splits() -> None:
+    """`BNO1234` is from Bonn or from Berlin."""
     assert {str(plate) for plate in split_key("BNO1234")} == {"BN-O 1234", "B-NO 1234"}
 
 
 @pytest.mark.parametrize("key", ["AB123CD", "12ABC3", "W12345A", "XQ12", "B0123", "WNAE23091", "WNAE", "2309", ""])
-def test_foreign_plates_and_parts_have_no_reading(key: str) -> None:
-    """What no German office issues is left alone."""
+def test_foreign_plates_and_parts_have_no_split(key: str) -> None:
+    """A key that no German office issues has no split and stays as it is."""
     assert split_key(key) == ()
     assert strip_season(key) == key
 
@@ -93,25 +93,26 @@ def test_foreign_plates_and_parts_have_no_reading(key: str) -> None:
     ("key", "plate"),
     [("THW81234", "THW-81234"), ("Y123456", "Y-123456"), ("BP12345", "BP-12345"), ("WN04123", "WN-04123")],
 )
-def test_authorities_and_short_term_plates_hold_no_letters(key: str, plate: str) -> None:
+def test_plates_of_authorities_and_short_term_plates_have_no_letters(key: str, plate: str) -> None:
+    """They split into district code and digits."""
     assert [str(found) for found in split_key(key)] == [plate]
 
 
 @given(keys)
 @settings(max_examples=25, deadline=None)
-def test_near_is_bounded_and_closest_first(key: str) -> None:
-    """Without the key itself and without doubles, at finite distances that never fall, and no longer than allowed."""
+def test_variants_are_bounded_and_closest_first(key: str) -> None:
+    """No variant is the key or occurs twice; distances are finite and ascending; there are at most `MAX_VARIANTS`."""
     found = misheard_variants(key)
     distances = [distance(key, other) for other in found]
     assert len(set(found)) == len(found) <= MAX_VARIANTS
     assert all(0 < far < math.inf for far in distances)
-    assert all(one <= other for one, other in pairwise(distances))
+    assert all(near <= far for near, far in pairwise(distances))
 
 
 @given(keys, st.data())
 @settings(max_examples=50, deadline=None)
-def test_near_holds_every_single_edit(key: str, data: st.DataObject) -> None:
-    """An insertion, deletion, substitution or swap of neighbours, wherever it is."""
+def test_every_single_edit_is_a_variant(key: str, data: st.DataObject) -> None:
+    """An insertion, deletion, substitution or swap of neighbours, at any place."""
     at, sign = data.draw(st.integers(0, len(key) - 1)), data.draw(st.sampled_from(SIGNS))
     edits = [key[:at] + sign + key[at:], key + sign, key[:at] + key[at + 1 :], key[:at] + sign + key[at + 1 :]]
     edits.append(key[:at] + key[at : at + 2][::-1] + key[at + 2 :])
@@ -123,8 +124,8 @@ def test_near_holds_every_single_edit(key: str, data: st.DataObject) -> None:
 
 
 @given(short_keys, short_keys)
-def test_distance_and_near_agree(heard: str, key: str) -> None:
-    """A key is near exactly when its distance is finite; of long keys the farthest may be left out."""
+def test_variants_are_the_keys_at_a_finite_distance(heard: str, key: str) -> None:
+    """Except for the farthest, which may be cut off."""
     found = misheard_variants(heard)
     if key in found:
         assert distance(heard, key) < math.inf
@@ -134,9 +135,10 @@ def test_distance_and_near_agree(heard: str, key: str) -> None:
 
 
 @given(short_keys, short_keys)
-def test_distance_is_symmetric(one: str, other: str) -> None:
-    assert distance(one, other) == distance(other, one)
-    assert (distance(one, other) == 0) == (one == other)
+def test_distance_is_symmetric(first: str, second: str) -> None:
+    """It is the same both ways, and 0 exactly for equal keys."""
+    assert distance(first, second) == distance(second, first)
+    assert (distance(first, second) == 0) == (first == second)
 
 
 @pytest.mark.parametrize(
@@ -158,5 +160,5 @@ def test_distance_is_symmetric(one: str, other: str) -> None:
     ],
 )
 def test_typical_confusions_are_closer(heard: str, key: str, far: float) -> None:
-    """Letters and numbers that sound alike on the phone, and lost umlauts."""
+    """Letters and numbers that sound alike on the phone, and lost umlauts, are closer than other edits."""
     assert distance(heard, key) == far

@@ -7,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.spelling import (
-    MAX_CHARACTERS,
-    Segment,
-    SegmentKind,
-    split_segments,
-)
+from planso_connector.domain.recognition.spelling import MAX_CHARACTERS, Segment, SegmentKind, split_segments
 from planso_connector.domain.recognition.spoken_numbers import MAX_READINGS, parse_number_word
 from tests.lookup_corpus.plates import in_words
 
@@ -22,30 +17,30 @@ _VOCABULARY = (
 )
 
 
-def only(text: str) -> Segment:
-    (item,) = split_segments(text)
-    return item
+def read_only_segment(text: str) -> Segment:
+    (segment,) = split_segments(text)
+    return segment
 
 
 @given(st.integers(0, 9999))
 def test_a_number_in_words_is_that_number(value: int) -> None:
-    """All numbers that a plate can hold, as one word."""
+    """Every number that a plate can have, as one word."""
     assert parse_number_word(fold(in_words(value))) == value
-    assert only(in_words(value)).options[0] == str(value)
+    assert read_only_segment(in_words(value)).options[0] == str(value)
 
 
 @given(st.text("0123456789", min_size=1, max_size=12), st.sampled_from([" ", ", ", " äh ", "-", " und dann "]))
 def test_digits_one_by_one(digits: str, gap: str) -> None:
-    """Single digits are never put together to something else."""
-    item = only(gap.join(WORDS[int(sign)] for sign in digits))
-    assert item.kind is SegmentKind.DIGITS
-    assert item.options == (digits,)
+    """Single digits have one reading."""
+    segment = read_only_segment(gap.join(WORDS[int(sign)] for sign in digits))
+    assert segment.kind is SegmentKind.DIGITS
+    assert segment.options == (digits,)
 
 
 @given(st.lists(st.integers(10, 99), min_size=1, max_size=3))
 def test_pairs_of_digits(pairs: list[int]) -> None:
     """`dreiundzwanzig siebzehn` is among the readings as 2317, first unless a tens stands before a unit."""
-    assert only(" ".join(in_words(pair) for pair in pairs)).options[0] == "".join(map(str, pairs))
+    assert read_only_segment(" ".join(in_words(pair) for pair in pairs)).options[0] == "".join(map(str, pairs))
 
 
 @pytest.mark.parametrize(
@@ -64,8 +59,9 @@ def test_pairs_of_digits(pairs: list[int]) -> None:
         ("23 09", ("2309",)),
     ],
 )
-def test_ambiguous_numbers_give_several(said: str, options: tuple[str, ...]) -> None:
-    assert only(said).options == options
+def test_ambiguous_numbers_have_several_readings(said: str, options: tuple[str, ...]) -> None:
+    """All readings are kept, the likeliest first."""
+    assert read_only_segment(said).options == options
 
 
 @pytest.mark.parametrize(
@@ -89,32 +85,33 @@ def test_ambiguous_numbers_give_several(said: str, options: tuple[str, ...]) -> 
         ("Waiblingen", "WN"),
     ],
 )
-def test_spelled(said: str, signs: str) -> None:
-    item = only(said)
-    assert item.kind is SegmentKind.LETTERS
-    assert item.options[0] == signs
+def test_each_way_to_spell_a_letter(said: str, signs: str) -> None:
+    """Spelling words of each alphabet, letter names, examples, umlauts, repetitions and towns."""
+    segment = read_only_segment(said)
+    assert segment.kind is SegmentKind.LETTERS
+    assert segment.options[0] == signs
 
 
 @given(st.text() | st.lists(st.sampled_from(_VOCABULARY.split()), max_size=60).map(" ".join))
-def test_anything_is_taken_apart(text: str) -> None:
-    """No text is a fault; what has signs has letters or digits alone, few readings, and stands in order."""
+def test_any_text_is_split(text: str) -> None:
+    """Letters and digits have a bounded number of options, of letters or of digits only; segments are in order."""
     found = split_segments(text)
-    for item in found:
-        assert len(item.options) <= MAX_READINGS
-        if item.kind is SegmentKind.LETTERS:
-            assert item.options
-            assert all(option.isascii() and option.isalpha() and option.isupper() for option in item.options)
-        if item.kind is SegmentKind.DIGITS:
-            assert item.options
-            assert all(option.isascii() and option.isdecimal() for option in item.options)
-            assert "".join(item.pieces) == item.options[0]
-    places = [item.start for item in found]
+    for segment in found:
+        assert len(segment.options) <= MAX_READINGS
+        if segment.kind is SegmentKind.LETTERS:
+            assert segment.options
+            assert all(option.isascii() and option.isalpha() and option.isupper() for option in segment.options)
+        if segment.kind is SegmentKind.DIGITS:
+            assert segment.options
+            assert all(option.isascii() and option.isdecimal() for option in segment.options)
+            assert "".join(segment.pieces) == segment.options[0]
+    places = [segment.start for segment in found]
     assert places == sorted(places)
     assert all(at < MAX_CHARACTERS for at in places)
 
 
-def test_the_same_dice_the_same_words() -> None:
-    """Items hold no state: asking twice, with others between, says the same."""
+def test_splitting_has_no_state() -> None:
+    """The same text gives the same segments, whatever was split in between."""
     lines = [" ".join(random.Random(at).choices(_VOCABULARY.split(), k=8)) for at in range(20)]
     first = [split_segments(line) for line in lines]
     assert [split_segments(line) for line in reversed(lines)] == first[::-1]

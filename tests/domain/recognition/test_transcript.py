@@ -20,62 +20,63 @@ _VOCABULARY = (
 AT_FIVE = 0.98
 
 
-def rank(question: Question) -> int | None:
+def find_rank(question: Question) -> int | None:
     keys = [plate.key for plate in parse_transcript(question.said).plates]
     return next((at for at, key in enumerate(keys) if key in question.keys), None)
 
 
 def recall(asked: list[Question], within: int) -> float:
-    return sum((found := rank(question)) is not None and found < within for question in asked) / len(asked)
+    return sum((found := find_rank(question)) is not None and found < within for question in asked) / len(asked)
 
 
 def certain_and_wrong(asked: list[Question]) -> list[str]:
     return [
         question.said
         for question in asked
-        if [plate.certainty for plate in parse_transcript(question.said).plates] == [1.0] and rank(question) != 0
+        if [plate.certainty for plate in parse_transcript(question.said).plates] == [1.0] and find_rank(question) != 0
     ]
 
 
-def test_the_corpus_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
-    """Recall at 5 holds on the half to develop on; nothing is certain and wrong on either; both are printed."""
+def test_recall_on_the_plate_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    """Recall at 5 holds on the development half; nothing is certain and wrong on either half."""
     everything = questions()
     halves = {
-        "to develop on": [question for question in everything if question.to_develop_on],
-        "only to report": [question for question in everything if not question.to_develop_on],
+        "development": [question for question in everything if question.is_for_development],
+        "report only": [question for question in everything if not question.is_for_development],
     }
     assert len(everything) >= 200
-    assert sum(question.by == "hand" for question in everything) >= 60
+    assert sum(question.rule == "hand" for question in everything) >= 60
     with capsys.disabled():
         for name, half in halves.items():
             wrong = len(certain_and_wrong(half))
             print(  # noqa: T201
-                f"\nplates as said, {name}: {len(half)} questions, recall at 1 {recall(half, 1):.3f}, "
+                f"\nplates, {name}: {len(half)} questions, recall at 1 {recall(half, 1):.3f}, "
                 f"at 5 {recall(half, 5):.3f}, certain and wrong {wrong}"
             )
-    assert recall(halves["to develop on"], 5) >= AT_FIVE
+    assert recall(halves["development"], 5) >= AT_FIVE
     assert certain_and_wrong(everything) == []
 
 
 @given(st.text() | st.lists(st.sampled_from(_VOCABULARY.split()), max_size=40).map(" ".join))
 @example("Anton-WN-2309-Elektro-Meyer")
 @settings(deadline=None)
-def test_anything_can_be_said(text: str) -> None:
-    """No text is a fault; plates are keys, best first, without doubles, and certain only alone."""
-    heard = parse_transcript(text)
-    assert len(heard.plates) <= MAX_PLATES
-    assert len({(plate.key, plate.is_part) for plate in heard.plates}) == len(heard.plates)
-    assert all(re.fullmatch("[A-Z0-9]{1,14}", plate.key) for plate in heard.plates)
-    assert all(0 < plate.certainty <= 1 for plate in heard.plates)
-    assert all(one.certainty >= other.certainty for one, other in pairwise(heard.plates))
-    assert all(plate.certainty < 1 for plate in heard.plates) or len(heard.plates) == 1
-    assert all(re.fullmatch(r"(\+|00)?[0-9]{3,15}", phone) for phone in heard.phones)
-    assert all(email.count("@") == 1 for email in heard.emails)
+def test_any_text_is_parsed(text: str) -> None:
+    """Plates are keys, best first, each once, and certain only where there is one; phones are digits."""
+    transcript = parse_transcript(text)
+    assert len(transcript.plates) <= MAX_PLATES
+    assert len({(plate.key, plate.is_part) for plate in transcript.plates}) == len(transcript.plates)
+    assert all(re.fullmatch("[A-Z0-9]{1,14}", plate.key) for plate in transcript.plates)
+    assert all(0 < plate.certainty <= 1 for plate in transcript.plates)
+    assert all(first.certainty >= second.certainty for first, second in pairwise(transcript.plates))
+    assert all(plate.certainty < 1 for plate in transcript.plates) or len(transcript.plates) == 1
+    assert all(re.fullmatch(r"(\+|00)?[0-9]{3,15}", phone) for phone in transcript.phones)
+    assert all(email.count("@") == 1 for email in transcript.emails)
 
 
 @given(st.lists(st.sampled_from(_VOCABULARY.split()), min_size=60, max_size=120).map(" ".join))
 @settings(max_examples=20, deadline=None)
-def test_the_rest_of_a_long_text_is_cut_off(text: str) -> None:
+def test_the_rest_of_a_long_text_is_ignored(text: str) -> None:
+    """Only the first `MAX_CHARACTERS` count."""
     assert parse_transcript(text * 20) == parse_transcript((text * 20)[:MAX_CHARACTERS])
 
 
@@ -83,18 +84,18 @@ def test_the_rest_of_a_long_text_is_cut_off(text: str) -> None:
     "word", ["a ", "be ", "1 a ", "er es 1 ", "doppel ", "zwei mal ", "drei und zwanzig ", "at ", "@"]
 )
 def test_time_is_bounded(word: str) -> None:
-    """10,000 characters of what has most readings take no longer than a caller would notice."""
+    """10,000 characters with as many readings as possible take less than half a second."""
     text = (word * 10_000)[:10_000]
     start = time.process_time()
     parse_transcript.__wrapped__(text)
     assert time.process_time() - start < 0.5
 
 
-def test_a_plate_among_words() -> None:
-    """The issue's question: all of the plate and nothing of it in the words."""
-    heard = parse_transcript("Wilhelm Nordpol, Anton Emil, zwo drei null neun, Meyer")
-    assert heard.plates[0].key == "WNAE2309"
-    assert heard.words == ("Meyer",)
+def test_words_of_the_plate_are_no_other_words() -> None:
+    """A spelled plate is found, and none of its spelling words is left over as a word."""
+    transcript = parse_transcript("Wilhelm Nordpol, Anton Emil, zwo drei null neun, Meyer")
+    assert transcript.plates[0].key == "WNAE2309"
+    assert transcript.words == ("Meyer",)
 
 
 @pytest.mark.parametrize(
@@ -113,19 +114,20 @@ def test_a_plate_among_words() -> None:
     ],
 )
 def test_names_remain_words(said: str, words: tuple[str, ...]) -> None:
-    """A spelling word that may be a name is kept, even where it may be a letter as well."""
+    """A spelling word that may be a name is kept as a word, even where it may be a letter."""
     assert parse_transcript(said).words == words
 
 
 def test_a_name_that_may_be_a_plate_is_both() -> None:
-    """Two spelling words before digits are a plate or a name, and never certain."""
-    heard = parse_transcript("Emil Otto 44")
-    assert heard.plates[0].key == "EO44"
-    assert heard.plates[0].certainty < 1
+    """Two spelling words before digits are a plate or a name, so the plate is not certain."""
+    transcript = parse_transcript("Emil Otto 44")
+    assert transcript.plates[0].key == "EO44"
+    assert transcript.plates[0].certainty < 1
 
 
 @pytest.mark.parametrize(("said", "key"), [("2309", "2309"), ("WN-AE", "WNAE"), ("hinten zwo drei null neun", "2309")])
 def test_a_part_is_marked(said: str, key: str) -> None:
+    """Digits or letters alone are a part, and never certain."""
     plate = parse_transcript(said).plates[0]
     assert (plate.key, plate.is_part) == (key, True)
     assert plate.certainty < 1
@@ -143,7 +145,8 @@ def test_a_part_is_marked(said: str, key: str) -> None:
         ("WN AE 2309, 0171 2345678", "01712345678"),
     ],
 )
-def test_phones(said: str, phone: str) -> None:
+def test_phone_numbers_are_found(said: str, phone: str) -> None:
+    """Written, spoken, after a label, and behind a plate."""
     assert phone in parse_transcript(said).phones
 
 
@@ -158,12 +161,13 @@ def test_phones(said: str, phone: str) -> None:
         ("jana beispiel at gmx de", "janabeispiel@gmx.de"),
     ],
 )
-def test_emails(said: str, email: str) -> None:
-    heard = parse_transcript(said)
-    assert email in heard.emails
-    assert heard.plates == ()
+def test_emails_are_found(said: str, email: str) -> None:
+    """Written and dictated; their words are no plate."""
+    transcript = parse_transcript(said)
+    assert email in transcript.emails
+    assert transcript.plates == ()
 
 
-def test_what_is_taken_back_comes_second() -> None:
+def test_corrected_digits_come_first() -> None:
     """`WN AE 2308, nein, 2309`: the letters stay, the digits change."""
     assert [plate.key for plate in parse_transcript("WN AE 2308, nein, 2309").plates[:2]] == ["WNAE2309", "WNAE2308"]

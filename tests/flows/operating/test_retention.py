@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.flows.operating.retention import Retention, RetentionPeriods
 from planso_connector.store import history, leases, operations, orders, retention, sync_runs, unreadable_pages
@@ -26,7 +26,7 @@ ALL = RetentionPeriods(
 )
 
 
-def ago(days: float) -> str:
+def ago(days: float) -> Instant:
     return format_instant(NOW - days * DAY)
 
 
@@ -145,8 +145,8 @@ def test_many_rows_are_deleted_in_small_transactions(store: Store) -> None:
 def test_retention_runs_in_one_process(store: Store) -> None:
     """While another process holds the lease, nothing is done, and told as None; another workshop's is its own."""
     store.write(lambda tx: record(tx, "op_old", 400, settled=400))
-    lease = {"holder": "other", "now": format_instant(NOW), "until": format_instant(NOW + DAY / 100)}
-    store.write(lambda tx: leases.acquire(tx, "retention", **lease))
+    until = format_instant(NOW + DAY / 100)
+    store.write(lambda tx: leases.acquire(tx, "retention", holder="other", now=format_instant(NOW), until=until))
     assert applied(store) is None
     assert store.runner.run(Retention(store.for_workshop("elsewhere").database, ALL, lambda: NOW).run()) == {}
     assert left(store) == {"op_old"}

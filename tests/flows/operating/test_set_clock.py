@@ -1,4 +1,4 @@
-"""The clock is set while something that was sent is on its way: nobody waits for days, nothing is made twice."""
+"""The clock is set while a sent request is unanswered: nobody waits for days, nothing is created twice."""
 
 from __future__ import annotations
 

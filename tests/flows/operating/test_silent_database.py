@@ -1,4 +1,4 @@
-"""The database does not answer: callers, readiness, metrics and the end of the process don't wait for it."""
+"""While the database does not answer, callers, readiness, metrics and shutdown don't wait for it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_nobody_waits_for_a_silent_postgresql(firewall: tuple[Firewall, str], fa
 
 
 def test_who_asks_while_readiness_is_looked_at_waits_no_longer(firewall: tuple[Firewall, str]) -> None:
-    """Two who probe at once: the second is not told only after a look of its own has followed the first one's."""
+    """Of two probes at once, the second one shares the evaluation of the first."""
     with at_work(firewall[1]) as service, firewall[0].closed(), ThreadPoolExecutor() as callers:
 
         def gap() -> float:
@@ -163,7 +163,7 @@ def test_readiness_does_not_blame_a_lock_for_a_broken_connection(firewall: tuple
 
 
 def test_a_stuck_reader_of_sqlite_is_told(tmp_path: Path) -> None:
-    """A disk that does not answer: the same for SQLite."""
+    """The same for SQLite on a disk that does not answer."""
     with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_database_timeout=3.0) as service:
         order = service.sandbox.order_ids()[0]
         with service.hold_readers():

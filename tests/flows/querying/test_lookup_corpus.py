@@ -1,4 +1,4 @@
-"""What callers ask, end to end: from what was said to the order, on a mirror of 3,000 in a real database."""
+"""Lookup from the caller's words to the order, on a mirror of 3,000 orders in a real database."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.lookup_corpus import mirror
 from tests.lookup_corpus.questions import Question, questions
 from tests.store.samples import at
 
-AT_FIVE = 0.98
-BATCH = 200
-"""Orders in a unit of work, which the database has ten seconds for."""
+MIN_RECALL_AT_FIVE = 0.98
+ORDERS_PER_TRANSACTION = 200
+"""A transaction has ten seconds."""
 
 
 class Answer(NamedTuple):
@@ -29,76 +29,76 @@ class Answer(NamedTuple):
     """The first 5."""
     scores: tuple[float, ...]
     is_certain: bool
-    ask: str | None
+    clarifying_question: str | None
 
 
-def answers(url: str, asked: Sequence[Question]) -> list[Answer]:
+def ask_all(url: str, asked: Sequence[Question]) -> list[Answer]:
     store = Store(url)
 
-    everything = list(mirror.orders())
+    corpus = mirror.orders()
 
     def fill(tx: Transaction, first: int) -> None:
-        for known in everything[first : first + BATCH]:
-            orders.save(tx, known.order(), read_at=at(1), now=at(1))
+        for order in corpus[first : first + ORDERS_PER_TRANSACTION]:
+            orders.save(tx, order.to_order(), read_at=at(1), now=at(1))
 
     try:
-        for first in range(0, len(everything), BATCH):
+        for first in range(0, len(corpus), ORDERS_PER_TRANSACTION):
             store.write(partial(fill, first=first))
         if not url.startswith("sqlite"):
             run_script(url, "ANALYZE")  # as the server does by itself within a minute
-        recognition = LookupService(store.database)
-        return [_told(store.runner.run(_find(recognition, question))) for question in asked]
+        lookup = LookupService(store.database)
+        return [_answer(store.runner.run(_find(lookup, question))) for question in asked]
     finally:
         store.close()
 
 
-async def _find(recognition: LookupService, question: Question) -> LookupResult:
-    told = {"free_text" if name == "q" else name: text for name, text in question.asked}
-    return await recognition.find(LookupRequest(**told), archived=False, limit=5, language="de")
+async def _find(lookup: LookupService, question: Question) -> LookupResult:
+    texts = {"free_text" if name == "q" else name: text for name, text in question.asked}
+    return await lookup.find(LookupRequest(**texts), archived=False, limit=5, language="de")
 
 
-def _told(found: LookupResult) -> Answer:
-    ids = tuple(match.order_id for match, _ in found.matches)
-    return Answer(ids, tuple(match.score for match, _ in found.matches), found.is_certain, found.clarifying_question)
+def _answer(result: LookupResult) -> Answer:
+    ids = tuple(match.order_id for match in result.matches)
+    return Answer(ids, tuple(match.score for match in result.matches), result.is_certain, result.clarifying_question)
 
 
 def recall(asked: dict[Question, Answer], within: int) -> float:
-    """At 1 any of the orders that fit is right, from 2 on the one that is meant."""
-    found = [set(q.right if within == 1 else q.right[:1]) & set(a.ids[:within]) for q, a in asked.items()]
+    """At 1 any order that fits counts, from 2 on the one that is meant."""
+    found = [set(q.expected if within == 1 else q.expected[:1]) & set(a.ids[:within]) for q, a in asked.items()]
     return sum(map(bool, found)) / len(found)
 
 
 def certain_and_wrong(asked: dict[Question, Answer]) -> list[Question]:
-    return [q for q, a in asked.items() if a.is_certain and (len(q.right) > 1 or a.ids[0] != q.right[0])]
+    return [q for q, a in asked.items() if a.is_certain and (len(q.expected) > 1 or a.ids[0] != q.expected[0])]
 
 
-def test_what_callers_ask_is_answered(
+def test_recall_on_the_corpus(
     capsys: pytest.CaptureFixture[str], migrated_file: Path, tmp_path: Path, postgresql_url: str
 ) -> None:
     """
-    Recall at 5 holds on the half to develop on; on neither half is one certain and wrong, or certain where several fit;
-    both are printed. SQLite and PostgreSQL answer alike. Where by hand several are named, all are answered.
+    Recall at 5 holds on the development half. On neither half is an answer certain and wrong, or certain where several
+    orders fit. SQLite and PostgreSQL give the same answers. Of several orders that fit, all are among the five.
     """
     everything = questions()
     assert len(everything) >= 300
-    assert sum(question.by == "hand" for question in everything) >= 60
+    assert sum(question.rule == "hand" for question in everything) >= 60
     urls = f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'corpus.db')}", postgresql_url
     with ThreadPoolExecutor(2) as both:
-        here, there = both.map(answers, urls, [everything] * 2)
-    told = dict(zip(everything, here, strict=True))
+        here, there = both.map(ask_all, urls, [everything] * 2)
+    answers = dict(zip(everything, here, strict=True))
     halves = {
-        name: {question: answer for question, answer in told.items() if question.to_develop_on is wanted}
-        for name, wanted in (("to develop on", True), ("only to report", False))
+        name: {question: answer for question, answer in answers.items() if question.is_for_development is wanted}
+        for name, wanted in (("development", True), ("report only", False))
     }
     with capsys.disabled():
         for name, half in halves.items():
             certain = sum(answer.is_certain for answer in half.values())
             print(  # noqa: T201
-                f"\nlook-up, {name}: {len(half)} questions, recall at 1 {recall(half, 1):.3f}, "
+                f"\nlookup, {name}: {len(half)} questions, recall at 1 {recall(half, 1):.3f}, "
                 f"at 5 {recall(half, 5):.3f}, certain {certain}, certain and wrong {len(certain_and_wrong(half))}"
             )
-    assert recall(halves["to develop on"], 5) >= AT_FIVE
-    assert certain_and_wrong(told) == []
+    assert recall(halves["development"], 5) >= MIN_RECALL_AT_FIVE
+    assert certain_and_wrong(answers) == []
     assert [(q, a, b) for q, a, b in zip(everything, here, there, strict=True) if a != b] == []
-    several = {q: a for q, a in halves["to develop on"].items() if q.by == "hand" and len(q.right) > 1}
-    assert [q for q, a in several.items() if not set(q.right) <= set(a.ids)] == []
+    several = {q: a for q, a in halves["development"].items() if q.rule == "hand" and len(q.expected) > 1}
+    assert [q for q, a in several.items() if not set(q.expected) <= set(a.ids)] == []

@@ -338,8 +338,8 @@ def test_a_trial_is_refused_where_it_could_interfere(setup: Setup) -> None:
     async def record_pending_and_lease() -> None:
         async with app.open_database(setup.settings) as database:
             await database.write(lambda tx: operations.record(tx, pending))
-            lease = {"holder": "another", "now": format_instant(now), "until": ahead}
-            await database.write(lambda tx: leases.acquire(tx, "trial", **lease))
+            start = format_instant(now)
+            await database.write(lambda tx: leases.acquire(tx, "trial", holder="another", now=start, until=ahead))
 
     asyncio.run(record_pending_and_lease())
     waiting = setup.run_trial()

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from planso_connector.domain import clock
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations
@@ -245,7 +245,7 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
 
 
 def _record(
-    service: Service, order_id: int, asked: dict[str, Any], now: str, *, deadline: timedelta, **more: Any
+    service: Service, order_id: int, asked: dict[str, Any], now: Instant, *, deadline: timedelta, **more: Any
 ) -> str:
     due = format_instant(parse_instant(now) + deadline)
     whole = Operation(f"op_{order_id:020x}", Action.UPDATE, order_id, asked, created_at=now, next_at=now)

@@ -256,11 +256,7 @@ async def test_an_empty_error_is_no_refusal(reply: str) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "order_id"),
-    [
-        ({"dataID": 148}, 148),
-        ({"dataID": "148"}, 148),
-        ({"dataID": "", "center": [{"x": {"dataID": 148}}]}, 148),
-    ],
+    [({"dataID": 148}, 148), ({"dataID": "148"}, 148), ({"dataID": "", "center": [{"x": {"dataID": 148}}]}, 148)],
 )
 async def test_the_new_order_s_id_is_found(reply: Any, order_id: int) -> None:
     """At the top or nested, a number or digits."""

@@ -13,12 +13,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.errors import (
-    PageChanged,
-    PageTooLarge,
-    PlansoUnavailable,
-    PlansoUnsure,
-)
+from planso_connector.domain.errors import PageChanged, PageTooLarge, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.http.client import PlansoClient
 from tests.planso.conftest import client, form_of
 from tests.planso.odd_server import BOARD, FORM, LOGIN_PAGE, START_PAGE, ReceivedRequest, answer, call_client, odd
@@ -238,8 +233,7 @@ def test_a_large_page_is_parsed_in_linear_time(content: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    "body",
-    ["[" + "{}," * 300_000 + "{}]", "{" + ",".join(f'"{at}":1' for at in range(600_000)) + "}"],
+    "body", ["[" + "{}," * 300_000 + "{}]", "{" + ",".join(f'"{at}":1' for at in range(600_000)) + "}"]
 )
 async def test_too_many_json_values_are_not_parsed(body: str) -> None:
     """Each takes a hundred bytes of memory for three of the response."""

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - markup stands as PlanSo would send it
-"""What a write would change, what it refuses, and what counts as taken over."""
+"""What a write would change, what it refuses, and what counts as saved."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ CONTENT = """<form><input type=hidden name=token value=t>
 </form>"""
 
 
-def after(asked: dict[str, Value], content: str = CONTENT) -> dict[str, str]:
+def after(requested: dict[str, Value], content: str = CONTENT) -> dict[str, str]:
     """The pairs that a save would change, with their new values."""
     form = form_of(content)
-    plan = form.plan(asked)
+    plan = form.plan(requested)
     before = dict(parse_qsl(form.serialise(), keep_blank_values=True))
     now = dict(parse_qsl(form.serialise(plan), keep_blank_values=True))
-    assert list(asked) == [change.path for change in plan.changes] or before == now
+    assert list(requested) == [change.path for change in plan.changes] or before == now
     return {name: now.get(name, "(not sent)") for name in before | now if before.get(name) != now.get(name)}
 
 
@@ -88,13 +88,13 @@ def after(asked: dict[str, Value], content: str = CONTENT) -> dict[str, str]:
         ("vehicle_details.number_plate", None, {}),
     ],
 )
-def test_only_what_was_asked_changes(path: str, value: Value, changed: dict[str, str]) -> None:
-    """A value is written in the control's own notation; what it holds already is not touched."""
+def test_only_requested_controls_change(path: str, value: Value, changed: dict[str, str]) -> None:
+    """A value is written in the control's own notation; a control that holds it already is not touched."""
     assert after({path: value}) == changed
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "kind", "told"),
+    ("path", "value", "kind", "message"),
     [
         ("phone", "1", "planso_label_missing", "'Telefon' or 'Telefonnummer'"),
         ("damage", "KL 8", "planso_not_offered", "accepted: KL 2-3, KL 4"),
@@ -108,17 +108,17 @@ def test_only_what_was_asked_changes(path: str, value: Value, changed: dict[str,
         ("vehicle_details.engine_power", "96", "planso_read_only", "'Leistung'"),
     ],
 )
-def test_what_the_form_cannot_take_is_told(path: str, value: Value, kind: str, told: str) -> None:
-    """A label that is missing, a value that is not offered, a control that is locked: nothing is planned at all."""
+def test_values_that_the_form_cannot_take_are_refused(path: str, value: Value, kind: str, message: str) -> None:
+    """For a missing label, a value that is not offered and a read-only control nothing is planned at all."""
     with pytest.raises(Invalid) as error:
         form_of(CONTENT).plan({"person": "Neu", path: value})
 
     (problem,) = error.value.problems
     assert (problem.type, problem.field) == (kind, path)
-    assert told in problem.msg
+    assert message in problem.msg
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """A caller corrects everything in one go."""
     with pytest.raises(Invalid) as error:
         form_of(CONTENT).plan({"phone": "1", "damage": "x", "vehicle_details.engine": "y"})
@@ -130,14 +130,14 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_an_offer_of_many_is_cut() -> None:
+def test_a_long_list_of_options_is_cut() -> None:
     """At most forty choices are listed, then how many more there are."""
     options = "".join(f"<option value={n}>Farbe {n}" for n in range(1, 60))
     with pytest.raises(Invalid, match="… and 19 more"):
         form_of(f"<div><label>Kategorie</label><select name=a>{options}</select></div>").plan({"damage": "x"})
 
 
-def test_clearing_what_has_no_label_is_a_note() -> None:
+def test_clearing_a_missing_label_is_a_note() -> None:
     """There is nothing to clear, so nothing is refused."""
     plan = form_of(CONTENT).plan({"phone": None})
 
@@ -145,14 +145,14 @@ def test_clearing_what_has_no_label_is_a_note() -> None:
     assert "phone" in plan.notes[0]
 
 
-def test_a_clear_that_another_label_fills_is_noted() -> None:
+def test_clearing_notes_another_label_with_a_value() -> None:
     """Fahrername is cleared, and Halter still supplies the person."""
     plan = form_of(CONTENT).plan({"person": None})
 
     assert "'Halter' still supplies a value" in plan.notes[0]
 
 
-def test_a_repeated_clear_changes_nothing_more() -> None:
+def test_a_repeated_clear_changes_nothing() -> None:
     """With Fahrername empty already, Halter is left alone, and the note says that it supplies the person."""
     plan = form_of(CONTENT.replace("value=Alt", "value=''")).plan({"person": None})
 
@@ -171,7 +171,7 @@ def test_a_plate_never_overwrites_a_vehicle() -> None:
 
 
 def test_a_time_that_a_date_control_cannot_hold_is_noted() -> None:
-    """The day is written and compared, the time of day is told as lost."""
+    """The day is written and compared; a note says that the time of day was lost."""
     form = form_of(CONTENT)
     plan = form.plan({"paint_date": "2026-12-12T08:00:00"})
 
@@ -195,17 +195,17 @@ def test_a_time_that_a_date_control_cannot_hold_is_noted() -> None:
         },
     )
 )
-def test_everything_else_goes_back_byte_for_byte(asked: dict[str, Value]) -> None:
+def test_unchanged_controls_are_sent_byte_for_byte(requested: dict[str, Value]) -> None:
     """A plan touches the pairs of its own controls, and no other byte or position."""
     form = form_of(CONTENT)
     names = {"person": "person", "est_hours_karo": "karo", "remarks": "remarks", "damage": "damage",
              "vehicle_details.all_details": "all", "shop_date": "start"}  # fmt: skip
-    touched = {names[path] for path in asked}
+    touched = {names[path] for path in requested}
 
     def rest(serialised: str) -> list[str]:
         return [pair for pair in serialised.split("&") if pair.partition("=")[0] not in touched]
 
-    assert rest(form.serialise(form.plan(asked))) == rest(form.serialise())
+    assert rest(form.serialise(form.plan(requested))) == rest(form.serialise())
 
 
 def read_back(**changed: str) -> Form:
@@ -215,10 +215,10 @@ def read_back(**changed: str) -> Form:
     return form_of(content)
 
 
-def test_what_planso_kept_otherwise_is_told() -> None:
-    """Field, label, sent and kept words."""
-    asked: dict[str, Value] = {"person": "Neu", "est_hours_karo": 12.5, "vehicle_details.vin": "W"}
-    kept = form_of(CONTENT).find_unsaved(asked)
+def test_unsaved_fields_are_reported() -> None:
+    """With field, label, and the texts sent and kept."""
+    requested: dict[str, Value] = {"person": "Neu", "est_hours_karo": 12.5, "vehicle_details.vin": "W"}
+    kept = form_of(CONTENT).find_unsaved(requested)
 
     assert [(k.field, k.label, k.sent, k.kept) for k in kept] == [
         ("person", "Fahrername", "Neu", "Alt"),
@@ -226,15 +226,15 @@ def test_what_planso_kept_otherwise_is_told() -> None:
     ]
 
 
-def test_a_label_that_vanished_before_the_read_back_is_not_taken_over() -> None:
-    """What can't be read back was not saved, as far as anybody knows."""
+def test_a_label_missing_from_the_read_back_is_unsaved() -> None:
+    """A value that can't be read back counts as not saved."""
     gone = form_of(CONTENT.replace("<label>VIN</label>", "<b></b>"))
 
     assert [kept.field for kept in gone.find_unsaved({"vehicle_details.vin": "X"})] == ["vehicle_details.vin"]
 
 
-def test_a_cleared_label_is_looked_up_where_it_was_cleared() -> None:
-    """Halter still supplies a person, and the clear of Fahrername is taken over all the same."""
+def test_a_cleared_label_is_compared_where_it_was_cleared() -> None:
+    """Halter still supplies a person, and the cleared Fahrername counts as saved."""
     assert form_of(CONTENT.replace("value=Alt", "value=''")).find_unsaved({"person": None}) == []
     assert [kept.kept for kept in form_of(CONTENT).find_unsaved({"person": None})] == ["Alt"]
 
@@ -268,10 +268,10 @@ def test_missing_labels_are_listed_for_the_doctor() -> None:
         ("vehicle_details.number_plate", "Kennzeichen", "number plate"),
     ],
 )
-def test_who_clears_what_an_order_is_found_by_is_told(path: str, label: str, word: str) -> None:
-    """Where the clear takes the last value away; not where nothing stood there, nor where the field keeps a value."""
+def test_clearing_an_identifying_field_is_noted(path: str, label: str, word: str) -> None:
+    """Only where the clear takes the last value away: not where the field was empty or keeps a value."""
     form = f"<form><div><label>{label}</label><input name=a value='%s'></div></form>"
-    told = f"{path} is cleared: the order has no {word} any more."
-    assert form_of(form % "Jana").plan({path: None}).notes == (told,)
+    message = f"{path} is cleared: the order has no {word} any more."
+    assert form_of(form % "Jana").plan({path: None}).notes == (message,)
     assert form_of(form % "").plan({path: None}).notes == ()
     assert form_of(form % "Jana").plan({path: "Anna"}).notes == ()

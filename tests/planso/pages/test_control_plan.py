@@ -1,4 +1,4 @@
-"""Values written back by control name: what a browser would submit afterwards is what it submitted before."""
+"""Values planned by control name: what a browser would submit afterwards is what it submitted before."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def pairs(form: Form, wanted: dict[str, tuple[str, ...]] | None = None) -> list[
 
 
 @given(contents(), contents())
-def test_what_was_submitted_is_submitted_again(before: str, damaged: str) -> None:
-    """Whatever became of a form: with the values before by control name, it is sent as it was before, to the letter."""
+def test_earlier_values_are_submitted_again(before: str, damaged: str) -> None:
+    """Planning the earlier values by control name makes any form submit exactly what it submitted before."""
     earlier, now = form_of(before), form_of(damaged)
     names = {name for name, _ in pairs(earlier)} | {name for name, _ in pairs(now)}
     # Of radio buttons none can be chosen again: a browser can't either, but the pairs can leave them out.
@@ -66,8 +66,8 @@ def test_what_was_submitted_is_submitted_again(before: str, damaged: str) -> Non
 
 
 @given(contents())
-def test_what_holds_already_changes_nothing(content: str) -> None:
-    """A form that submits these values has nothing to change."""
+def test_current_values_change_nothing(content: str) -> None:
+    """A form that submits these values already has an empty plan."""
     form = form_of(content)
     plan = form.plan_controls(form.submitted_values)
     assert (plan.new_values, plan.changes) == ({}, ())
@@ -97,7 +97,7 @@ def test_only_the_named_controls_change(content: str, text: str) -> None:
         ("locked", ("x",)),
     ],
 )
-def test_what_the_form_can_not_submit_is_refused_by_name(name: str, values: tuple[str, ...]) -> None:
+def test_values_that_a_control_cannot_submit_are_refused(name: str, values: tuple[str, ...]) -> None:
     """A control that is not there, is disabled, or does not offer the values: Invalid names it, nothing is planned."""
     form = form_of(
         """<form><div><label>Name</label><input name=person value=a></div>

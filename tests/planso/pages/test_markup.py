@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - markup stands as PlanSo would send it
-"""Which label belongs to which control, in the markups that the protocol's section 3 allows."""
+"""Which label names which control, in the markups that the protocol's section 3 allows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_every_allowed_markup_is_read(markup: str, around: str) -> None:
 
 
 @pytest.mark.parametrize("markup", MARKUPS.values(), ids=MARKUPS)
-def test_markup_that_is_escaped_once_more_is_read_alike(markup: str) -> None:
+def test_escaped_markup_reads_as_the_same_form(markup: str) -> None:
     """Entity-escaped content is the same form."""
     escaped = markup.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -113,7 +113,7 @@ def test_a_label_without_a_control_takes_none_from_its_neighbour() -> None:
     assert form.read_fields().fields == {"VIN": "1"}
 
 
-def test_the_form_with_the_most_labelled_controls_is_the_form() -> None:
+def test_the_form_with_the_most_labelled_controls_is_chosen() -> None:
     """A search form beside it is not sent; a control that names the form by `form=` is."""
     form = form_of("<form><label>Suche</label><input name=q></form><form id=f><div><label>KBA</label><input name=a></div>"
                    f"{VIN}</form><input form=f name=late value=2>")  # fmt: skip
@@ -121,7 +121,7 @@ def test_the_form_with_the_most_labelled_controls_is_the_form() -> None:
     assert form.serialise() == "a=&v=1&late=2"
 
 
-def test_a_form_that_a_table_swallowed_is_the_whole_content() -> None:
+def test_without_a_form_element_the_whole_content_is_the_form() -> None:
     """HTML closes a `<form>` between `<table>` and `<tr>` at once; its controls still count."""
     form = form_of("<table><form><tr><td><label>KBA</label></td><td><input name=a value=k></td></tr></form></table>")
 
@@ -129,8 +129,8 @@ def test_a_form_that_a_table_swallowed_is_the_whole_content() -> None:
     assert form.serialise() == "a=k"
 
 
-def test_of_equal_labels_the_first_counts_and_a_later_one_is_shown_where_it_is_empty() -> None:
-    """Two `VIN`: the field is the first; `fields` shows what there is."""
+def test_of_equal_labels_the_first_is_the_field() -> None:
+    """Of two `VIN` the field is the first; `fields` shows the later one where that is empty."""
     form = form_of(f"<div><label>VIN:</label><input name=a></div>{VIN}")
 
     assert form.read_fields().values["vehicle_details.vin"] is None
@@ -156,13 +156,13 @@ def test_the_first_label_that_is_not_empty_wins() -> None:
         {"center": [], "error": "Kein <b>Zugriff</b>"},
     ],
 )
-def test_what_is_no_form_is_told(answer: dict[str, object]) -> None:
+def test_an_answer_without_a_form_is_refused(answer: dict[str, object]) -> None:
     """Without a labelled control there is no form; the message names the order."""
     with pytest.raises(PageChanged, match="order 123"):
         Form.parse(answer, PROFILE, 123)
 
 
-def test_a_blank_form_is_known() -> None:
+def test_a_blank_form_is_recognised() -> None:
     """Only first options, unchecked boxes, zeros: an unknown order's form. One text is enough for an order."""
     blank = ("<input type=hidden name=t value=9><div><label>Klasse</label><select name=k><option value=0>bitte wählen"
              "<option value=1>A</select></div><div><label>KBA</label><input name=a value='{}'></div>"
@@ -186,8 +186,8 @@ def test_label_keys_ignore_case_punctuation_and_blanks(text: str, noise: str) ->
 @pytest.mark.parametrize(
     ("label", "key"), [("Sollstunden\nKaro *:", "sollstundenkaro"), ("HU/AU", "huau"), ("Ru\u0308ckgabe", "rückgabe")]
 )
-def test_known_label_keys(label: str, key: str) -> None:
-    """The brief's examples, and umlauts in two characters."""
+def test_examples_of_label_keys(label: str, key: str) -> None:
+    """Labels of real forms, and umlauts in two characters."""
     assert label_key(label) == key
 
 
@@ -204,7 +204,7 @@ def test_known_label_keys(label: str, key: str) -> None:
         ("", None),
     ],
 )
-def test_a_placeholder_is_nothing_and_an_answer_is_not(options: str, value: str | None) -> None:
+def test_placeholder_options_have_no_value(options: str, value: str | None) -> None:
     """`bitte wählen` and an empty first option say nothing; `ohne E-Teile` does, whatever its id."""
     form = form_of(f"{VIN}<div><label>E-Teile Status</label><select name=s>{options}</select></div>")
 

@@ -54,7 +54,7 @@ SLASHES = [
 
 
 @given(st.sampled_from(FIRST + NOTHING), st.sampled_from(SLASHES), st.sampled_from(SECOND + NOTHING))
-def test_the_place_before_or_after_the_slash_decides(first: str, slash: str, second: str) -> None:
+def test_the_slash_separates_order_and_delivery_date(first: str, slash: str, second: str) -> None:
     """Whatever each half is written with: before the slash is the order date, after it the delivery date."""
     expected = (NOV if first in FIRST else None, DEC if second in SECOND else None)
 
@@ -117,12 +117,12 @@ def test_the_place_before_or_after_the_slash_decides(first: str, slash: str, sec
         ("<td></td>", None, None),
     ],
 )  # fmt: skip
-def test_what_else_tells_which_date_it_is(cell: str, ordered: str | None, delivered: str | None) -> None:
-    """The class, the words around a date, its place among several; only where nothing does it is a delivery."""
+def test_class_words_and_place_decide_the_role(cell: str, ordered: str | None, delivered: str | None) -> None:
+    """By class, by the words around a date, by its place among several; otherwise it is a delivery date."""
     assert dates_of(cell) == (ordered, delivered)
 
 
-def test_a_lone_date_is_what_its_column_is() -> None:
+def test_a_lone_date_has_its_column_s_role() -> None:
     """In a column of order dates it is one, unless the words say otherwise."""
     assert dates_of("16.11.2025", DateRole.ORDER) == (NOV, None)
     assert dates_of("geliefert am 19.12.2025", DateRole.ORDER) == (None, DEC)
@@ -130,12 +130,12 @@ def test_a_lone_date_is_what_its_column_is() -> None:
 
 @given(st.lists(st.sampled_from([*FIRST, *SECOND, *NOTHING, *SLASHES, "<span title='", "'>", "</span>", "<td>"])))
 def test_any_cell_is_read(pieces: list[str]) -> None:
-    """Whatever stands there: two days or nothing, and none that the cell doesn't hold."""
+    """The dates are days that the cell holds, or None."""
     found = dates_of("".join(pieces))
 
     assert {str(day)[:10] for day in found} <= {"None", NOV, DEC, "2025-11-03"}
 
 
-def test_deep_nesting_is_survived() -> None:
-    """No recursion."""
+def test_deep_nesting_is_parsed() -> None:
+    """There is no recursion."""
     assert dates_of("<b>" * 20_000 + "19.12.2025") == (None, DEC)

@@ -59,7 +59,7 @@ def test_columns_are_found_by_header_and_never_by_position(headers: list[str], k
 
 
 @given(st.sets(st.sampled_from(list(CELLS))))
-def test_columns_that_are_not_there_leave_their_members_empty(missing: set[str]) -> None:
+def test_missing_columns_leave_their_members_empty(missing: set[str]) -> None:
     """Any subset of the columns reads, and what is there is right."""
     headers = [header for header in CELLS if header not in missing]
     found = parts_of(native(headers)).parts
@@ -71,7 +71,7 @@ def test_columns_that_are_not_there_leave_their_members_empty(missing: set[str])
         assert part.is_backorder == ("Status" not in missing or "" not in missing)
 
 
-def test_a_page_that_is_escaped_once_more_is_read_alike() -> None:
+def test_an_escaped_page_reads_as_the_same_parts() -> None:
     """As forms are."""
     assert parts_of(html.escape(native(list(CELLS)))).parts == (WHOLE,)
 
@@ -139,8 +139,8 @@ def flags_of(part: Part) -> set[str]:
 
 
 @pytest.mark.parametrize(("status", "flags"), STATES)
-def test_status_words_decide_where_no_boxes_are(status: str, flags: set[str]) -> None:
-    """In plain tables and PlanSo's own; a negation is not the thing, nor is what is to come or half done."""
+def test_status_words_decide_without_check_boxes(status: str, flags: set[str]) -> None:
+    """In plain tables and PlanSo's own; negations, plans and partial deliveries set no flag."""
     (part,) = parts_of(PLAIN.format(HEADERS[0], status, "-")).parts
     assert flags_of(part) == flags
     cells = {**CELLS, "": MAIN.format(status), "Status": "<td></td>"}
@@ -162,7 +162,7 @@ def test_a_page_without_a_parts_table_has_no_parts(content: Any) -> None:
     assert parse_parts({"html": content, "functions": ""}, PROFILE.parts, 1) == PartsReading((), has_table=False)
 
 
-def test_an_answer_without_html_is_told() -> None:
+def test_an_answer_without_html_is_refused() -> None:
     """The message names the order."""
     with pytest.raises(PageChanged, match="order 123"):
         parse_parts({"error": 1}, PROFILE.parts, 123)
@@ -243,8 +243,8 @@ def test_the_second_installation_s_cells_are_read(headers: list[str], head: str,
     assert parts_of(f"<div class=x>{page}</div>" if wrapped else page).parts == (MIRROR,)
 
 
-def test_cells_are_known_by_their_class_where_headers_are_not() -> None:
-    """A header that says nothing, or a row that is shifted by a cell, loses nothing that a class names."""
+def test_cells_are_found_by_class_without_headers() -> None:
+    """With unknown headers, or in a row shifted by a cell, whatever a class names is still read."""
     headers = {name: name if name in ("", "Leit Nr") else "?" for name in SECOND}
     nameless = second().replace("<th>Teil</th>", "<th>x</th>")
     for name, shown in headers.items():
@@ -271,8 +271,8 @@ def test_cells_are_known_by_their_class_where_headers_are_not() -> None:
         ("<input type=checkbox class=select_row checked>", {"is_ordered"}),
     ],
 )
-def test_boxes_are_known_by_action_or_class(boxes: str, flags: set[str]) -> None:
-    """Boxes for the state win over the words; of a row with none for the state, or for the price alone, words say it."""
+def test_check_boxes_are_recognised_by_action_or_class(boxes: str, flags: set[str]) -> None:
+    """Check boxes for the state win over the status words; without one for the state the words decide."""
     cell = f"<td class='spare_part_main_status'><i title='bestellt'></i>{boxes}</td>"
 
     (part,) = parts_of(second(**{"": cell})).parts
@@ -287,21 +287,21 @@ def test_boxes_are_known_by_action_or_class(boxes: str, flags: set[str]) -> None
      "<table><tr><th>Teil</th><th>Teile Nr</th></tr></table>"],
 )  # fmt: skip
 def test_a_page_may_say_that_there_are_no_parts(words: str, rest: str) -> None:
-    """That is as certain as an empty table: the parts are gone, and no sum is one."""
+    """That is as certain as an empty table: there are no parts, and sums are none."""
     assert parts_of(f"<div>{words}{rest}</div>") == PartsReading((), has_table=True)
     row = "<table class=parts_table><thead><tr><th>Teil<th>Teile Nr</thead><tr><td>{}<td></table>"
     assert parts_of(row.format(words)) == PartsReading((), has_table=True)
 
 
 @pytest.mark.parametrize("head", SUM_HEADS)
-def test_sums_alone_say_nothing_of_the_parts(head: str) -> None:
-    """Nor do words that a page hides."""
+def test_a_table_of_sums_holds_no_parts(head: str) -> None:
+    """Nor does hidden text say that there are none."""
     assert parts_of(SUMS.format(head)) == PartsReading((), has_table=False)
     hidden = f"<div style='display: none'>{NONE_KNOWN[0]}</div><script>'{NONE_KNOWN[0]}'</script>"
     assert not parts_of(hidden).has_table
 
 
-def test_several_tables_of_parts_are_one_list() -> None:
+def test_several_parts_tables_make_one_list() -> None:
     """In the page's order, each by its own header, a further one without a header by the one before."""
     other = list(reversed(SECOND))
     bare = second().replace("".join(f"<th>{name}</th>" for name in SECOND), "").replace("<tr></tr>", "")
@@ -310,7 +310,7 @@ def test_several_tables_of_parts_are_one_list() -> None:
     assert parts_of(page).parts == (MIRROR,) * 4
 
 
-def test_two_parts_of_one_number_are_two() -> None:
+def test_parts_with_equal_numbers_stay_separate() -> None:
     """Number, name and row id may be the same: one is delivered, the other is not."""
     row = second().split("<tbody>")[1].split("</tbody>")[0]
     delivered = row.replace("class='bestellt spare", "class='delivered spare")
@@ -319,7 +319,7 @@ def test_two_parts_of_one_number_are_two() -> None:
     assert [(part.part_no, part.is_missing) for part in parts_of(page).parts] == [("5G0 1", True), ("5G0 1", False)]
 
 
-def test_rows_and_tables_below_a_part_are_none() -> None:
+def test_rows_and_tables_below_a_part_are_no_parts() -> None:
     """A row of the supplier's, a template row, a table in a cell: no parts, and their boxes and words are not the part's."""
     supplier = (
         "<tr class=parts_sub><td colspan=9>Lieferant: Muster <input class=spare_part_status data-action=delivered "
@@ -358,7 +358,7 @@ def test_prices(cell: str, price: float | None) -> None:
         ("", "viele", "", None),
     ],
 )
-def test_a_point_in_a_quantity_is_what_fits_the_row(each: str, quantity: str, total: str, count: float | None) -> None:
+def test_a_point_in_a_quantity_fits_the_row_s_prices(each: str, quantity: str, total: str, count: float | None) -> None:
     """`1.500` is one and a half where the prices say so, or where the row writes decimals with points."""
     cells = {"E.Preis": f"<td>{each}</td>", "Menge": f"<td>{quantity}</td>", "G.Preis": f"<td>{total}</td>"}
 
@@ -367,7 +367,7 @@ def test_a_point_in_a_quantity_is_what_fits_the_row(each: str, quantity: str, to
     assert part.qty == count
 
 
-def test_headers_with_more_than_words() -> None:
+def test_headers_with_icons_and_links() -> None:
     """Sort icons, line breaks, links and a header for both dates."""
     icons = {"Teil": "Teil <i class=fa title='Teile sortieren'></i>", "Datum": "Bestelldatum /<br>Lieferdatum",
              "Menge": "<button>Menge</button>", "Leit Nr": "<a href=#>Leit&shy;Nr. ▲</a>"}  # fmt: skip
@@ -391,7 +391,7 @@ def test_headers_with_more_than_words() -> None:
         ("<th>Abteilung</th><th>Ersatzteil</th>", None, "Mirror"),
     ],
 )
-def test_plain_tables_in_other_words(headers: str, number: str | None, description: str) -> None:
+def test_plain_tables_with_other_headers(headers: str, number: str | None, description: str) -> None:
     """English too; `Teil` beside a description is the number, and is in no other word."""
     page = (
         f"<table class='table table-striped table-bordered'><tr>{headers}<th>Qty</th><th>Status</th><th>Delivery</th></tr>"
@@ -408,7 +408,7 @@ def test_plain_tables_in_other_words(headers: str, number: str | None, descripti
 @pytest.mark.parametrize(
     "wrapper", ["{}", "<div class='x' title='a &gt; b'>{}</div>", "<div>\n<section>{}</section></div>"]
 )
-def test_escaped_markup_is_read_inside_real_tags_too(wrapper: str) -> None:
+def test_escaped_markup_inside_wrappers_is_read(wrapper: str) -> None:
     """Once more escaped, whole or within its wrapper; what a cell holds escaped is its text."""
     page = second() + SUMS.format("")
     assert parts_of(wrapper.format(html.escape(page))).parts == (MIRROR,)
@@ -417,7 +417,7 @@ def test_escaped_markup_is_read_inside_real_tags_too(wrapper: str) -> None:
 
 
 @given(st.text())
-def test_any_html_is_read_without_an_accident(content: str) -> None:
+def test_any_html_is_parsed(content: str) -> None:
     """Whatever a page holds, the answer is a reading."""
     parts_of(content)
     parts_of(f"<table class=parts_table><tr>{content}</tr><tr class=parts_single_row>{content}</tr></table>")
@@ -430,7 +430,7 @@ def iso(written: str) -> str | None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("markup", ["native", "second", "plain"])
 async def test_every_part_of_the_sandbox_is_read(markup: Any) -> None:
-    """Every order's parts, columns shuffled: numbers, dates and what is missing agree; no parts are certain too."""
+    """Every order's parts, columns shuffled: numbers, dates and missing parts agree; an empty list is certain too."""
     sandbox = Sandbox(orders=60, installation=Installation(parts_markup=markup, column_order=5))
     compared = 0
     with sandbox.serve() as url:
@@ -451,8 +451,8 @@ async def test_every_part_of_the_sandbox_is_read(markup: Any) -> None:
 
 
 @pytest.mark.parametrize("length", [201, 100_000])
-def test_a_member_that_is_too_long_is_none_and_named(length: int) -> None:
-    """The part stays, with all else that it has; nothing is cut, and numbers of any length are none."""
+def test_an_oversized_member_is_none_and_named(length: int) -> None:
+    """The part keeps its other members; nothing is cut, and a number of such length is None."""
     long = "A" * length
     cells = CELLS | {
         "Teile Nr": f'<td data-prtnumber="{long}">5G6</td>',

@@ -1,4 +1,4 @@
-"""What is kept of a page that could not be read: the installation's words, and no word of a customer."""
+"""Redacted pages keep the installation's words, and no word of a customer."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ async def test_the_sandbox_forms_keep_their_labels_and_lose_their_customers(mark
 @example(content='<input value="' * 20_000)
 @example(content="\ud800")
 @example(content=json.dumps({"html": "<p>Müller</p>" * 60_000}))
-def test_garbage_is_taken_and_bounded(content: str) -> None:
-    """Nothing that PlanSo could send raises, and nothing is kept beyond the bound."""
+def test_any_content_is_redacted_within_the_bound(content: str) -> None:
+    """Nothing raises, and the result is never longer than the bound."""
     assert len(redact_content(content).encode()) <= MAX_BYTES
 
 
-def test_dates_keep_their_shape_and_a_list_its_orders() -> None:
-    """What a reader goes by is still there: the shape of dates, ids, stations, classes."""
+def test_dates_keep_their_shape_and_ids_stay() -> None:
+    """What parsers rely on stays: the shape of dates, ids, stations, classes."""
     board = {"123": {"ID": 123, "short_name": "Jana Weiß", "station": "12@active", "finish_date": "16.12.2025"}}
     assert json.loads(redact_content(json.dumps(board))) == {
         "123": {"ID": 123, "short_name": "Xxxx Xxxx", "station": "12@active", "finish_date": "99.99.9999"}

@@ -20,7 +20,7 @@ INSTALLATIONS = {
     "texts, iso": Installation(plain_selects=True, iso_dates=True, ids_as_text=True, table_id=77),
     "hidden zeros": Installation(markup="busy", hidden_zero=frozenset({"Alle Fahrzeugdaten", "Fahrbereit"})),
 }
-ASKED: dict[str, Value] = {
+REQUESTED: dict[str, Value] = {
     "person": "Zoë & <Söhne>",
     "remarks": "eins\nzwei & drei",
     "est_hours_karo": 12.5,
@@ -39,8 +39,8 @@ LABELS = {
 
 
 @pytest.mark.parametrize("installation", INSTALLATIONS.values(), ids=INSTALLATIONS)
-async def test_a_write_changes_what_was_asked_and_no_byte_more(installation: Installation) -> None:
-    """Twelve orders: the sandbox holds the asked values, every other value is byte for byte what it was."""
+async def test_a_write_changes_only_the_requested_fields(installation: Installation) -> None:
+    """In twelve orders the sandbox holds the requested values, and every other value byte for byte as before."""
     sandbox = Sandbox(orders=30, installation=installation)
     with sandbox.serve() as url:
         async with client(url, profile=Profile.load(None, installation.table_id)) as planso:
@@ -48,15 +48,15 @@ async def test_a_write_changes_what_was_asked_and_no_byte_more(installation: Ins
                 before = sandbox.values(order)
                 form = await planso.read_form(order)
                 assert form.missing_labels() == []
-                plan = form.plan(ASKED)
+                plan = form.plan(REQUESTED)
                 await planso.save(form, plan)
                 read_back = await planso.read_form(order)
 
-                assert read_back.find_unsaved(ASKED) == []
+                assert read_back.find_unsaved(REQUESTED) == []
                 assert {label for label, _, _ in form.find_differences(read_back)} <= LABELS
                 after = sandbox.values(order)
                 assert {label for label in before if before[label] != after[label]} <= LABELS
-                assert sandbox.value(order, "Fahrername") == ASKED["person"]
+                assert sandbox.value(order, "Fahrername") == REQUESTED["person"]
 
 
 async def test_an_unchanged_form_is_what_a_browser_would_send(sandbox: Sandbox, url: str) -> None:
@@ -69,22 +69,22 @@ async def test_an_unchanged_form_is_what_a_browser_would_send(sandbox: Sandbox, 
             assert [(name, value.replace("\r\n", "\n")) for name, value in pairs] == browser
 
 
-async def test_a_dropped_save_is_told(sandbox: Sandbox, url: str) -> None:
-    """PlanSo says yes and keeps nothing: every asked field is on the list."""
+async def test_a_dropped_save_is_noticed(sandbox: Sandbox, url: str) -> None:
+    """PlanSo answers with success and keeps nothing: every requested field is listed as unsaved."""
     order = sandbox.order_ids()[0]
     sandbox.knobs.drop_saves_next = 1
     async with client(url) as planso:
         form = await planso.read_form(order)
-        asked: dict[str, Value] = {"remarks": "ganz neu", "est_hours_karo": 99.25}
-        plan = form.plan(asked)
+        requested: dict[str, Value] = {"remarks": "ganz neu", "est_hours_karo": 99.25}
+        plan = form.plan(requested)
         await planso.save(form, plan)
-        kept = (await planso.read_form(order)).find_unsaved(asked)
+        kept = (await planso.read_form(order)).find_unsaved(requested)
 
     assert [entry.field for entry in kept] == ["remarks", "est_hours_karo"]
 
 
 async def test_an_order_is_created_and_deleted(sandbox: Sandbox, url: str) -> None:
-    """The new id comes back, the form holds what was asked; deleted, it is blank again."""
+    """The new id comes back, the form holds what was requested; deleted, it is blank again."""
     async with client(url) as planso:
         blank = await planso.read_blank_form()
         assert blank.is_blank

@@ -1,4 +1,4 @@
-"""The order's other tabs: what stands there is told as tables, pairs and links; what a page does is not."""
+"""The order's other tabs: tables, pairs and links are read; scripts are not."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def read(content: str) -> ParsedTab:
 # -- what is asked
 
 
-def test_a_tab_is_asked_for_by_its_call_and_the_order() -> None:
-    """The call is the profile's; the whole shop view is asked for without its fields."""
+def test_a_tab_is_requested_by_its_call_and_the_order() -> None:
+    """The call is the profile's; the whole shop view is requested without its fields."""
     methods = Profile.load().calls.tabs
 
     assert tab_parameters("work", methods, 5) == {"m": "resourceplanner_shop_view_get_work", "ID": "5"}
@@ -54,12 +54,12 @@ def test_a_tab_is_asked_for_by_its_call_and_the_order() -> None:
     ],
 )
 def test_labels_with_values_are_pairs(content: str) -> None:
-    """However a page lays them out, and then they are not told once more as a table."""
+    """However a page lays them out, they are pairs and not a table as well."""
     assert read(content) == ParsedTab("work", pairs={"Farbton": "Größe L", "Halle": "2"})
 
 
 def test_of_equal_labels_the_first_that_holds_something_counts() -> None:
-    """As in forms; several values of one term are told together."""
+    """As in forms; several values of one term are joined."""
     page = "<dl><dt>Halle<dd><dt>Halle<dd>2<dt>Halle<dd>3<dt>Gewerke<dd>Lack<dd><dd>Karosserie</dl>"
 
     assert read(page).pairs == {"Halle": "2", "Gewerke": "Lack, Karosserie"}
@@ -68,7 +68,7 @@ def test_of_equal_labels_the_first_that_holds_something_counts() -> None:
 
 
 def test_what_a_page_hides_is_no_pair() -> None:
-    """Hidden inputs and passwords are told neither as pairs nor as cells; a list without a term is no pair."""
+    """Hidden inputs and passwords are neither pairs nor cells; a list without a term is no pair."""
     page = (
         "<label>Token</label><input type=hidden name=t value=EVIL>"
         "<label>Passwort</label><input type=password value=EVIL>"
@@ -90,10 +90,7 @@ def test_a_table_is_its_headers_and_its_rows() -> None:
         "<table><tr><td>1<td>2<td>3</table><table><tr><td></td></tr></table>"
     )
 
-    assert read(page).tables == (
-        Table(("Wer", "Wann"), (("Söhnke Östlund", "07:30"),)),
-        Table((), (("1", "2", "3"),)),
-    )
+    assert read(page).tables == (Table(("Wer", "Wann"), (("Söhnke Östlund", "07:30"),)), Table((), (("1", "2", "3"),)))
 
 
 def test_a_table_of_two_columns_with_headers_is_no_list_of_pairs() -> None:
@@ -108,8 +105,8 @@ def test_rows_without_a_table_are_one() -> None:
     assert read(" <tr><td>1<td>2<td>3</tr>").tables == (Table((), (("1", "2", "3"),)),)
 
 
-def test_each_table_is_told_once_wherever_it_stands() -> None:
-    """A table in a cell is told by itself, in the page's order; a table that only lays the page out is not told."""
+def test_each_table_is_listed_once() -> None:
+    """A table in a cell is listed by itself, in document order; a table that only lays the page out is not listed."""
     inner = "<table><tr><th>A<th>B</tr><tr><td>{0}<td>{0}{0}</tr></table>"
     page = (
         f"<table><tr><td>{inner.format('x')}</td><td>{inner.format('y')}</td></tr></table>"
@@ -168,8 +165,8 @@ def test_a_table_comes_back_as_it_was_laid_out(rows: list[list[str]], twice: boo
 # -- links
 
 
-def test_links_are_told_with_their_words() -> None:
-    """Once each; without words by their picture's or their title's; those that lead nowhere are left out."""
+def test_links_have_their_text() -> None:
+    """Each is listed once; without text by its image's or its title; those that lead nowhere are left out."""
     page = (
         "<a href='/files/1/a b.pdf'>Gut<b>achten</b></a><a href='/files/1/a b.pdf'>Gutachten</a>"
         "<a href=https://x.example/?a=1&amp;b=2><img src=x alt=Bild></a><a href=datei.pdf title=Datei><i></i></a>"
@@ -199,14 +196,14 @@ def test_links_are_told_with_their_words() -> None:
         "blob:https://x.example/1",
     ],
 )
-def test_addresses_that_do_something_are_no_links(href: str) -> None:
-    """Only http, https and relative addresses are told, however the others are dressed up."""
+def test_script_addresses_are_no_links(href: str) -> None:
+    """Only http, https and relative addresses are links, however others are disguised."""
     assert read(f'<a href="{html.escape(href) if "&" not in href else href}">x</a>').links == ()
 
 
 @given(st.text(st.sampled_from("javscriptdthp:/\t\n\r \x00\x01\x1f#?.%&;\\x\u2028\xad"), max_size=20))
-def test_no_address_is_told_that_a_browser_would_run(href: str) -> None:
-    """Whatever is written: what is told has no scheme but http and https."""
+def test_no_link_has_an_address_that_a_browser_would_run(href: str) -> None:
+    """No link has a scheme but http and https."""
     for link in read(f'<a href="{html.escape(href)}">x</a>').links:
         assert urlsplit(link.href).scheme in ("", "http", "https")
         assert link.href.isprintable()
@@ -243,7 +240,7 @@ HOSTILE = [
     ],
 )
 def test_scripts_never_pass_through(page: str, hostile: str) -> None:
-    """No script, style, comment, event handler or other attribute is ever told, wherever it stands, also in JSON."""
+    """No script, style, comment, event handler or other attribute is ever returned, also in JSON."""
     content = page.replace("{}", hostile)
 
     assert "EVIL" not in read(content).to_json()
@@ -258,8 +255,8 @@ MEGABYTE = 1_000_000
     "piece",
     ["<div>", "<b>", "<ul><li>", "<table><tr><td>", "<dl><dt>", "<a href=x>", "<p>", "<label>x<input>", "<td>", "<"],
 )
-def test_a_megabyte_of_nesting_is_survived(piece: str) -> None:
-    """It is read, or told as a page that moved, in seconds: no recursion, no square."""
+def test_a_megabyte_of_nesting_is_read_or_refused(piece: str) -> None:
+    """It is read, or refused as too large, in seconds: no recursion, no quadratic time."""
     try:
         section = read(piece * (MEGABYTE // len(piece)) + "x")
     except PageChanged as error:
@@ -268,7 +265,7 @@ def test_a_megabyte_of_nesting_is_survived(piece: str) -> None:
         assert len(section.to_json()) < 3 * MEGABYTE
 
 
-def test_a_section_is_bounded() -> None:
+def test_a_tab_is_bounded() -> None:
     """Beyond the bounds pages are cut: tables, rows of all tables, pairs, links, the length of a text."""
     row = "<tr><td>a<td>b<td>c</tr>"
     many = read(f"<table>{row}</table>" * 300)
@@ -301,8 +298,8 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(_PIECES, max_size=30).map("".join))
-def test_any_heap_of_tags_is_read(content: str) -> None:
-    """Misnested, unclosed, stray: it is read, nothing that a page does is told, and reading is the same each time."""
+def test_any_sequence_of_tags_is_read(content: str) -> None:
+    """Misnested, unclosed and stray tags are read, without scripts, and the same each time."""
     section = read(content)
 
     told = section.to_json()
@@ -348,8 +345,8 @@ def test_members_without_markup_are_pairs() -> None:
     }
 
 
-def test_what_somebody_entered_with_angle_brackets_is_text() -> None:
-    """In a page with elements of its own, an escaped tag is what is shown."""
+def test_entered_angle_brackets_are_text() -> None:
+    """In a page with elements of its own, an escaped tag is text."""
     page = "<table><tr><th>Notiz:</th><td>&lt;table&gt; &lt;td&gt; siehe oben</td></tr></table>"
 
     assert read(page).pairs == {"Notiz": "<table> <td> siehe oben"}
@@ -386,7 +383,7 @@ def test_json_without_a_page_is_pairs() -> None:
     assert parse_tab("stats", ["a", ["b"]]).pairs == {"0": "a", "1.0": "b"}
 
 
-def test_json_is_looked_into_so_far() -> None:
+def test_json_is_read_to_a_fixed_depth() -> None:
     """Members nested beyond reason are left out."""
     deep: Any = {"x": 1}
     for _ in range(500):
@@ -408,7 +405,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
-def test_any_json_is_read_or_told_as_moved(answer: Any) -> None:
+def test_any_json_is_read_or_refused(answer: Any) -> None:
     """Objects and lists are read, but for errors; a scalar is no tab; nothing else is ever raised."""
     try:
         section = parse_tab("stats", answer)
@@ -422,7 +419,7 @@ def test_any_json_is_read_or_told_as_moved(answer: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "<p>x</p>", None, 5, True, {"error": "Kein Zugriff"}])
-def test_what_is_no_tab_is_told(answer: Any) -> None:
+def test_an_answer_that_is_no_tab_is_refused(answer: Any) -> None:
     """PageChanged names the tab, and nothing of what the page says."""
     with pytest.raises(PageChanged, match="the tab invoice") as told:
         parse_tab("invoice", answer)
@@ -434,6 +431,6 @@ def test_what_is_no_tab_is_told(answer: Any) -> None:
 @pytest.mark.parametrize(
     "answer", [{"html": ""}, {"html": "<div class=alert>Nicht gefunden.</div>"}, {}, [], {"html": None}]
 )
-def test_an_empty_tab_is_an_empty_section(answer: Any) -> None:
+def test_an_empty_tab_is_empty(answer: Any) -> None:
     """Most orders have neither rental car nor invoice."""
     assert parse_tab("invoice", answer) == ParsedTab("invoice")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies
 
 from planso_connector.rest.middleware.rate_limits import Limits, Rate, RateLimiter, Refusal
-from planso_connector.rest.request_context import get_api_keys
+from planso_connector.rest.request_context import get_context
 
 
 def scope(address: str = "10.0.0.1", **headers: bytes) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def test_a_key_has_one_bucket_however_it_is_written(blank: bytes) -> None:
     for number in range(2):
         assert admits(limiter, scope(authorization=b"Bearer " + key + b" " * number))
     for request in (scope(authorization=b"Bearer " + key + blank), scope(x_api_key=key + blank)):
-        is_same = get_api_keys(request) == {key}
+        is_same = get_context(request).api_keys == {key}
         assert admits(limiter, request) != is_same
 
 

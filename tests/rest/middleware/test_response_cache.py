@@ -13,10 +13,12 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.middleware import response_cache
-from planso_connector.rest.middleware.response_cache import VALID_UNTIL, ResponseCacheMiddleware
+from planso_connector.rest.middleware.response_cache import ResponseCacheMiddleware
+from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.orders import routes
 from planso_connector.store import orders
 from planso_connector.store.search import OrderFilters
@@ -47,7 +49,7 @@ def test_a_list_shows_what_another_process_wrote(service: Service) -> None:
     other = Store(service.settings.connector_database_url, workshop=service.settings.connector_workshop)
     try:
         shown = service.http.get("/api/orders", params=LIST).json()["orders"][-1]["id"]
-        instant = "2999-01-01T00:00:00.000000Z"
+        instant = Instant("2999-01-01T00:00:00.000000Z")
         other.write(lambda tx: orders.save(tx, order(shown, values={"person": "X"}), read_at=instant, now=instant))
     finally:
         other.close()
@@ -67,7 +69,7 @@ class Origin:
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         self.requests += 1
-        scope[VALID_UNTIL] = self.valid_until
+        get_context(scope).valid_until = self.valid_until
         await send({"type": "http.response.start", "status": self.status, "headers": [(b"a", b"b")]})
         await send({"type": "http.response.body", "body": str(self.requests).encode().rjust(self.size)})
 

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rest.routes.write_requests import (
-    PERSON,
-    REMARKS,
-    build_write,
-    count_saves,
-    list_operations,
-    send,
-)
+from tests.rest.routes.write_requests import PERSON, REMARKS, build_write, count_saves, list_operations, send
 from tests.service import Service
 
 ORDERS = 40

@@ -9,15 +9,7 @@ import apsw
 
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Transaction
-from tests.rest.routes.write_requests import (
-    REMARKS,
-    build_write,
-    count_saves,
-    hide_forms,
-    list_operations,
-    put,
-    send,
-)
+from tests.rest.routes.write_requests import REMARKS, build_write, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, wait_until
 
 ORDERS = 40

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.rest.routes.write_requests import (
-    REMARKS,
-    put,
-    send,
-)
+from tests.rest.routes.write_requests import REMARKS, put, send
 from tests.service import Service
 
 ORDERS = 40

@@ -1,4 +1,4 @@
-"""GET /api/lookup: what it takes, what it tells, and what it keeps to itself."""
+"""`GET /api/lookup`: parameters, matches, and the personal data that it doesn't show."""
 
 from __future__ import annotations
 
@@ -56,22 +56,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield started
 
 
-def ask(service: Service, language: str = "", **asked: Any) -> httpx2.Response:
+def request(service: Service, language: str = "", **asked: Any) -> httpx2.Response:
     headers = {"Accept-Language": language} if language else {}
-    answer = service.http.get("/api/lookup", params=asked, headers=headers)
-    assert answer.status_code < 500, answer.text
-    return answer
+    response = service.http.get("/api/lookup", params=asked, headers=headers)
+    assert response.status_code < 500, response.text
+    return response
 
 
-def found(service: Service, **asked: Any) -> dict[str, Any]:
-    answer = ask(service, **asked)
-    assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+def look_up(service: Service, **asked: Any) -> dict[str, Any]:
+    response = request(service, **asked)
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    return body
 
 
-def ids(told: dict[str, Any]) -> list[int]:
-    return [match["order_id"] for match in told["matches"]]
+def ids(body: dict[str, Any]) -> list[int]:
+    return [match["order_id"] for match in body["matches"]]
 
 
 @pytest.mark.parametrize(
@@ -89,119 +89,121 @@ def ids(told: dict[str, Any]) -> list[int]:
         ({"plate": "HH VF 6123", "name": "Quastenberg Xenia", "phone": "5550123"}, "plate exact", True),
     ],
 )
-def test_each_way_of_asking_finds_the_order(
+def test_each_parameter_finds_the_order(
     service: Service, asked: dict[str, str], reason: str, *, is_certain: bool
 ) -> None:
     """
-    All parameters, written and spoken, alone and together. With a plate that is one letter away in the mirror nothing
-    is certain by the plate alone.
+    Each parameter, written and spoken, alone and with others. While the mirror has another plate one letter away, a
+    plate alone is not certain.
     """
-    told = found(service, **asked)
-    assert told["success"] is True
-    assert told["count"] == len(told["matches"])
-    assert ids(told)[0] == GOLF
-    assert reason in told["matches"][0]["reasons"]
-    assert told["is_certain"] is is_certain
-    assert (told["ask"] is None) is is_certain
-    scores = [match["score"] for match in told["matches"]]
+    body = look_up(service, **asked)
+    assert body["success"] is True
+    assert body["count"] == len(body["matches"])
+    assert ids(body)[0] == GOLF
+    assert reason in body["matches"][0]["reasons"]
+    assert body["is_certain"] is is_certain
+    assert (body["ask"] is None) is is_certain
+    scores = [match["score"] for match in body["matches"]]
     assert scores == sorted(scores, reverse=True)
     assert all(0 < score <= 1 for score in scores)
 
 
-def test_what_fits_nothing_is_an_empty_answer(service: Service) -> None:
-    told = found(service, plate="WN ZZ 1")
-    assert (told["matches"], told["count"], told["is_certain"], told["ask"]) == ([], 0, False, None)
-    assert told["heard"]["plates"][0] == "WNZZ1"
-    assert told["message"]
+def test_no_match_is_an_empty_list(service: Service) -> None:
+    """With what was understood, and a message."""
+    body = look_up(service, plate="WN ZZ 1")
+    assert (body["matches"], body["count"], body["is_certain"], body["ask"]) == ([], 0, False, None)
+    assert body["heard"]["plates"][0] == "WNZZ1"
+    assert body["message"]
 
 
 @pytest.mark.parametrize("asked", [{}, {"q": ""}, {"q": "  ", "plate": ""}, {"limit": "5"}, {"archived": "true"}])
-def test_nothing_asked_is_422(service: Service, asked: dict[str, str]) -> None:
-    """The message says what would be accepted."""
-    answer = ask(service, **asked)
-    assert answer.status_code == 422
-    told = answer.json()
-    assert told["success"] is False
-    assert told["detail"][0]["loc"] == ["query", "q"]
-    assert "phone" in told["message"]
+def test_no_text_is_422(service: Service, asked: dict[str, str]) -> None:
+    """The message names the parameters that are accepted."""
+    response = request(service, **asked)
+    assert response.status_code == 422
+    body = response.json()
+    assert body["success"] is False
+    assert body["detail"][0]["loc"] == ["query", "q"]
+    assert "phone" in body["message"]
 
 
 @pytest.mark.parametrize("name", ["q", "plate", "name", "phone", "email"])
 @pytest.mark.parametrize("text", ["a\x00b", "zwei\nZeilen", "\x07", "x" * 1001, "x" * 10_000])
-def test_what_can_not_be_said_is_422(service: Service, name: str, text: str) -> None:
-    """Control characters and what is too long are refused, and the parameter is named."""
-    answer = ask(service, **{name: text})
-    assert answer.status_code == 422
-    assert answer.json()["detail"][0]["loc"] == ["query", name]
+def test_an_invalid_text_is_422(service: Service, name: str, text: str) -> None:
+    """Control characters and too long texts are refused, and `loc` names the parameter."""
+    response = request(service, **{name: text})
+    assert response.status_code == 422
+    assert response.json()["detail"][0]["loc"] == ["query", name]
 
 
 @pytest.mark.parametrize("limit", ["0", "51", "-1", "viele", "9" * 30])
-def test_an_impossible_limit_is_422(service: Service, limit: str) -> None:
-    assert ask(service, q="Quastenberg", limit=limit).status_code == 422
+def test_an_invalid_limit_is_422(service: Service, limit: str) -> None:
+    """A limit is a number from 1 to 50."""
+    assert request(service, q="Quastenberg", limit=limit).status_code == 422
 
 
-def test_a_limit_is_honoured_and_certainty_does_not_hang_on_it(service: Service) -> None:
-    """With one order in the answer the other one still counts."""
-    told = found(service, q="HH VF 6123", limit=1)
-    assert (ids(told), told["is_certain"]) == ([GOLF], False)
-    assert "Golf" in told["ask"]
-    assert len(ids(found(service, name="Quastenberg", limit=50))) >= 2
+def test_certainty_does_not_depend_on_the_limit(service: Service) -> None:
+    """With one order in the response the other one still counts."""
+    body = look_up(service, q="HH VF 6123", limit=1)
+    assert (ids(body), body["is_certain"]) == ([GOLF], False)
+    assert "Golf" in body["ask"]
+    assert len(ids(look_up(service, name="Quastenberg", limit=50))) >= 2
 
 
-def test_no_more_personal_data_than_asked(service: Service) -> None:
-    """A plate shows nothing personal, each other kind only itself, and only of orders that it fits."""
-    for match in found(service, q="HH VF 6123")["matches"]:
+def test_no_more_personal_data_than_asked_for(service: Service) -> None:
+    """A plate shows no personal data, any other fact only itself, and only of orders that it fits."""
+    for match in look_up(service, q="HH VF 6123")["matches"]:
         assert [match[name] for name in PERSONAL] == [None, None, None]
     for name, asked in {"person": "name", "phone": "phone", "email": "email"}.items():
-        best = found(service, **{asked: HELD[GOLF][name]})["matches"][0]
-        assert {told: best[told] for told in PERSONAL} == {**dict.fromkeys(PERSONAL), name: HELD[GOLF][name]}
-    told = found(service, plate="HH VT 6123", phone=HELD[GOLF]["phone"])
-    shown = {match["order_id"]: match["phone"] for match in told["matches"]}
+        best = look_up(service, **{asked: HELD[GOLF][name]})["matches"][0]
+        assert {column: best[column] for column in PERSONAL} == {**dict.fromkeys(PERSONAL), name: HELD[GOLF][name]}
+    body = look_up(service, plate="HH VT 6123", phone=HELD[GOLF]["phone"])
+    shown = {match["order_id"]: match["phone"] for match in body["matches"]}
     assert (shown[GOLF], shown[AUDI]) == (HELD[GOLF]["phone"], None)
 
 
-def test_the_question_is_no_leak(service: Service) -> None:
-    """What is asked back names vehicles, no plate, person or number that the caller did not say."""
+def test_the_clarifying_question_has_no_personal_data(service: Service) -> None:
+    """It names vehicles, and no plate, person or number that the caller did not say."""
     for asked in ({"q": "HH VF 6123"}, {"q": "B NO 4321"}, {"name": "Quastenberg"}, {"phone": "5550"}):
-        question = found(service, **asked)["ask"] or ""
+        question = look_up(service, **asked)["ask"] or ""
         for values in HELD.values():
             assert not [value for value in values.values() if value and value in question]
 
 
-def test_all_of_it_where_that_is_set(tmp_path: Path) -> None:
-    """CONNECTOR_LOOKUP_PERSONAL=all: a plate alone shows who it is."""
+def test_all_personal_data_by_setting(tmp_path: Path) -> None:
+    """With CONNECTOR_LOOKUP_PERSONAL=all a plate alone shows the person."""
     with running_on_sqlite(tmp_path, Sandbox(orders=5), connector_lookup_personal="all") as service:
         service.write_database(fill)
-        best = found(service, plate="HH VF 6123")["matches"][0]
+        best = look_up(service, plate="HH VF 6123")["matches"][0]
     assert {name: best[name] for name in PERSONAL} == {name: HELD[GOLF][name] for name in PERSONAL}
 
 
-def test_the_question_is_asked_in_the_callers_language(service: Service) -> None:
-    """German where nothing is said; Content-Language and Vary tell."""
-    german, english = ask(service, q="HH VF 6123"), ask(service, "en-GB, de;q=0.3", q="HH VF 6123")
+def test_the_question_is_in_the_callers_language(service: Service) -> None:
+    """German by default; Content-Language and Vary are set."""
+    german, english = request(service, q="HH VF 6123"), request(service, "en-GB, de;q=0.3", q="HH VF 6123")
     assert "VW Golf" in german.json()["ask"]
     assert german.json()["ask"].startswith("Geht es um den ")
     assert english.json()["ask"].startswith("Is it about the ")
-    for answer, language in ((german, "de"), (english, "en")):
-        assert (answer.headers["Content-Language"], answer.headers["Vary"]) == (language, "Accept-Language")
+    for response, language in ((german, "de"), (english, "en")):
+        assert (response.headers["Content-Language"], response.headers["Vary"]) == (language, "Accept-Language")
     assert german.json()["matches"] == english.json()["matches"]
 
 
 @pytest.mark.parametrize("said", ["B NO 4321", "BN O 4321", "bno4321", "Berta Nordpol Otto vier drei zwo eins"])
-def test_one_key_two_plates(service: Service, said: str) -> None:
-    """Without the gap it may be either: both are answered, none is certain, and the vehicles are asked about."""
-    told = found(service, q=said)
-    assert set(ids(told)[:2]) == {TWIN, OTHER_TWIN}
-    assert told["is_certain"] is False
-    assert "Corsa" in told["ask"]
-    assert "Focus" in told["ask"]
+def test_an_ambiguous_key_finds_both_plates(service: Service, said: str) -> None:
+    """Without the gap both plates match, none is certain, and the question names both vehicles."""
+    body = look_up(service, q=said)
+    assert set(ids(body)[:2]) == {TWIN, OTHER_TWIN}
+    assert body["is_certain"] is False
+    assert "Corsa" in body["ask"]
+    assert "Focus" in body["ask"]
 
 
-def test_archived_orders_are_asked_for_by_themselves(service: Service) -> None:
-    """Never among the current ones, and the current ones never among them."""
-    assert OLD not in ids(found(service, q="HH OL 999"))
-    assert ids(found(service, q="HH OL 999", archived="true"))[0] == OLD
-    assert GOLF not in ids(found(service, q="HH VF 6123", archived="true"))
+def test_archived_orders_are_separate(service: Service) -> None:
+    """They are never among the current ones, nor the current ones among them."""
+    assert OLD not in ids(look_up(service, q="HH OL 999"))
+    assert ids(look_up(service, q="HH OL 999", archived="true"))[0] == OLD
+    assert GOLF not in ids(look_up(service, q="HH VF 6123", archived="true"))
 
 
 HOSTILE = [
@@ -213,31 +215,31 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text)[:20])
-def test_whatever_is_said_is_answered_in_bounded_time(service: Service, text: str) -> None:
-    """200 or 422, never a fault, a second of patience; certain of nothing; what can't mean anything finds nothing."""
+def test_any_text_is_answered_in_bounded_time(service: Service, text: str) -> None:
+    """200 or 422 within two seconds, nothing is certain, and wildcards match nothing."""
     for name in ("q", "plate", "name", "phone", "email"):
-        start = time.process_time()  # of a core: how busy the others keep the machine is no matter
-        answer = ask(service, **{name: text})
+        start = time.process_time()  # of a core, since the machine may be busy
+        response = request(service, **{name: text})
         assert time.process_time() - start < 2.0, name
-        assert answer.status_code in (200, 422)
-        if answer.status_code == 200:
-            assert answer.json()["is_certain"] is False
+        assert response.status_code in (200, 422)
+        if response.status_code == 200:
+            assert response.json()["is_certain"] is False
     if text in ("%", "_", "*", "%%%"):
-        assert found(service, q=text)["matches"] == []
+        assert look_up(service, q=text)["matches"] == []
 
 
-def test_a_change_is_found_at_once(service: Service) -> None:
-    """What a write stored is found by the look-up, and what it replaced no longer."""
+def test_a_write_is_found_at_once(service: Service) -> None:
+    """The lookup finds a value that a write saved, and no longer the one that it replaced."""
     order_id = service.sandbox.order_ids()[0]
     assert service.put(order_id, person="Quirin Umbenannt").status_code == 200
-    assert ids(found(service, name="Quirin Umbenannt"))[0] == order_id
+    assert ids(look_up(service, name="Quirin Umbenannt"))[0] == order_id
     assert service.put(order_id, person="Wendelin Anders").status_code == 200
-    assert order_id not in ids(found(service, name="Quirin Umbenannt"))
+    assert order_id not in ids(look_up(service, name="Quirin Umbenannt"))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A database of 0003 with orders: once their keys are written, they are found for certain."""
+def test_an_upgrade_builds_the_keys(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Orders of a database at migration 0003 are found for certain once their keys are built."""
     url = f"sqlite:///{tmp_path}/old.db"
     if kind == "postgresql":
         server = request.getfixturevalue("postgresql_server")
@@ -247,8 +249,9 @@ def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.F
     assert migrate.needs_migration(url)
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        wait_until(lambda: found(service, plate="hhvf6123")["is_certain"], "the keys")
-        assert ids(found(service, plate="hhvf6123")) == [GOLF]
+        wait_until(lambda: look_up(service, plate="hhvf6123")["is_certain"], "the rebuilt index")
+        body = look_up(service, plate="hhvf6123")
+    assert (ids(body), body["is_certain"]) == ([GOLF], True)
 
 
 OLD_ORDER = f"""
@@ -262,8 +265,8 @@ VALUES ('{WORKSHOP}', {GOLF}, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:0
 """  # noqa: S608
 
 
-def test_the_command_writes_them_anew(tmp_path: Path) -> None:
-    """`reindex` on a database whose keys are gone: the same as were written along."""
+def test_reindex_rebuilds_the_keys(tmp_path: Path) -> None:
+    """`reindex` on a database without keys gives the keys that saving the orders gave."""
     url = f"sqlite:///{tmp_path}/connector.db"
     migrate.migrate(url)
     store = Store(url, workshop=WORKSHOP)

@@ -10,15 +10,7 @@ from contextlib import closing
 import pytest
 
 from tests.rest import raw
-from tests.rest.routes.write_requests import (
-    PERSON,
-    REMARKS,
-    count_saves,
-    hide_forms,
-    list_operations,
-    put,
-    send,
-)
+from tests.rest.routes.write_requests import PERSON, REMARKS, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, wait_until
 
 ORDERS = 40

@@ -11,14 +11,7 @@ import sqlalchemy as sa
 
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.tables import operations
-from tests.rest.routes.write_requests import (
-    PERSON,
-    count_saves,
-    hide_forms,
-    list_operations,
-    put,
-    send,
-)
+from tests.rest.routes.write_requests import PERSON, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, running_on_sqlite, wait_until
 
 ORDERS = 40

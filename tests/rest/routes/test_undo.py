@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.rest.routes.write_requests import (
-    PERSON,
-    REMARKS,
-    count_saves,
-    get_etag,
-    hide_forms,
-    put,
-    send,
-    undo,
-)
+from tests.rest.routes.write_requests import PERSON, REMARKS, count_saves, get_etag, hide_forms, put, send, undo
 from tests.service import Service
 
 ORDERS = 40

@@ -1,4 +1,4 @@
-"""Units of work: each whole or not at all, none harming another, whoever leaves."""
+"""Units of work are atomic and independent of each other and of their callers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.store.samples import SHOP, at, order
 
 @contextmanager
 def writer_busy(database: Database) -> Iterator[None]:
-    """While inside, SQLite's writer thread is held in a unit, so that what is asked for meanwhile is one batch."""
+    """While inside, SQLite's writer thread is blocked in a unit, so that further writes form one batch."""
     inside, release = threading.Event(), threading.Event()
 
     def hold(tx: Transaction) -> None:
@@ -43,7 +43,7 @@ def writer_busy(database: Database) -> Iterator[None]:
 
 @pytest.mark.behind_pooler
 def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
-    """Of units that wait together, those that fail leave nothing, the others all stay, each hears its own end."""
+    """Of units in one batch, those that fail leave nothing, the others are committed; each caller gets its result."""
 
     async def together() -> list[object]:
         with writer_busy(store.database):
@@ -68,7 +68,7 @@ def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
 
 
 def test_a_programming_error_is_no_store_error(store: Store) -> None:
-    """What is not the database's failure is not called so, and the store goes on."""
+    """Errors that are not the database's are not StoreUnavailable, and the store goes on."""
     first = Operation("op_1", Action.UPDATE, 1, {}, created_at=at(1))
     store.write(lambda tx: operations.record(tx, first))
 
@@ -81,7 +81,7 @@ def test_a_programming_error_is_no_store_error(store: Store) -> None:
 
 
 def test_a_cancelled_caller_harms_no_other(store: Store) -> None:
-    """A caller that is cancelled while it waits breaks neither the thread nor the other callers' work."""
+    """A caller that is cancelled while it waits affects neither the thread nor other callers."""
 
     async def leave() -> None:
         with writer_busy(store.database):
@@ -100,7 +100,7 @@ def test_a_cancelled_caller_harms_no_other(store: Store) -> None:
 
 @pytest.mark.behind_pooler
 def test_many_writers_lose_no_update(store: Store) -> None:
-    """Readers of an order's version that save its next one at the same time: every one of them counts."""
+    """Of 40 units that read an order's version and save the next one, none is lost."""
     store.write(lambda tx: orders.save(tx, order(), read_at=at(0), now=at(0)))
 
     def increment(tx: Transaction) -> int:
@@ -117,7 +117,7 @@ def test_many_writers_lose_no_update(store: Store) -> None:
 
 
 def test_writers_of_one_new_order_agree(store: Store) -> None:
-    """When many save an order that is not there yet, one inserts it and the others see it."""
+    """When many save a new order at once, one inserts it and the others find it unchanged."""
 
     async def all_at_once() -> list[orders.SaveResult]:
         def work(tx: Transaction) -> orders.SaveResult:
@@ -130,7 +130,7 @@ def test_writers_of_one_new_order_agree(store: Store) -> None:
 
 
 def test_a_read_sees_one_snapshot(store: Store) -> None:
-    """What is committed while a read is under way is not seen by it, and by the next one."""
+    """A read does not see what is committed while it runs; the next one does."""
     store.write(counting.put("x", "old"))
     looked, written = threading.Event(), threading.Event()
 
@@ -152,14 +152,14 @@ def test_a_read_sees_one_snapshot(store: Store) -> None:
 
 
 def test_a_read_can_not_write(store: Store) -> None:
-    """A read that tries to write is refused, and the next reads are well."""
+    """A read that tries to write is refused, and further reads succeed."""
     with pytest.raises(StoreUnavailable):
         store.read(counting.put("x"))
     assert store.read(counting.read("x")) is None
 
 
 def test_closing_finishes_what_waits(database_url: str) -> None:
-    """Work that was handed over before `close` is done; what comes later is refused; closing twice is well."""
+    """Work queued before `close` is done, later work is refused; closing twice is allowed."""
 
     async def close_at_once() -> None:
         database = Database.open(database_url)
@@ -179,7 +179,7 @@ def test_closing_finishes_what_waits(database_url: str) -> None:
 
 
 def test_nothing_of_finished_work_is_kept(store: Store) -> None:
-    """Once answered, neither a result nor an error stays in memory."""
+    """Neither the result nor the error of finished work stays in memory."""
 
     class Big:
         pass
@@ -228,7 +228,7 @@ _NEVER_ENDING = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FR
 
 
 def test_a_search_that_takes_too_long_is_interrupted(store: Store) -> None:
-    """It is TooBroad, names the time, and the same threads and connections serve the next ones."""
+    """It is QueryTooBroad with the time limit, and the same threads and connections serve the next ones."""
     for _ in range(10):  # more than there are threads
         with pytest.raises(QueryTooBroad, match=r"longer than 0\.05 s"):
             store.runner.run(store.database.read(lambda tx: tx.fetch_all(_NEVER_ENDING), within=0.05))
@@ -237,7 +237,7 @@ def test_a_search_that_takes_too_long_is_interrupted(store: Store) -> None:
 
 
 def test_the_statements_of_a_search_share_its_time(postgresql_url: str) -> None:
-    """Also where each by itself would be quick enough."""
+    """The time limit bounds all statements of a search together."""
     store = Store(postgresql_url)
     try:
         nap = text("SELECT pg_sleep(0.3)")
@@ -248,7 +248,7 @@ def test_the_statements_of_a_search_share_its_time(postgresql_url: str) -> None:
 
 
 def test_a_search_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresql_url: str) -> None:
-    """Neither is its caller's fault."""
+    """A cancelled search and one that waits for a lock are StoreUnavailable."""
     store = Store(postgresql_url)
     others = "datname = current_database() AND query LIKE 'SELECT pg_sleep%%'"
     cancel = text(f"SELECT count(pg_cancel_backend(pid)) AS found FROM pg_stat_activity WHERE {others}")  # noqa: S608

@@ -1,4 +1,4 @@
-"""Bad days of the database: each is StoreUnavailable in plain words, and what was committed is still there."""
+"""Failures of the database are StoreUnavailable with a reason, and what was committed stays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 
 def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
-    """Whatever the shell allows: the file and those beside it are 0600. One that is there stays as it is."""
+    """Whatever the umask, the file and its log are 0600; an existing file keeps its mode."""
     path, own = tmp_path / "new.db", tmp_path / "own.db"
     own.touch()
     own.chmod(0o640)
@@ -45,7 +45,7 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_reported_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
-    """Of units that wait together, the one that finds no room is told so; those that need none are committed."""
+    """Of units in one batch, the one that finds no room fails; those that need none are committed."""
     with opened(sqlite_path) as store:
         store.write(counting.put("before"))
         store.write(lambda tx: limit_pages(tx, 1))
@@ -66,7 +66,7 @@ def test_a_full_disk_is_reported_and_costs_only_who_needs_room(sqlite_path: Path
 
 
 def test_units_survive_one_that_takes_the_whole_transaction_down(sqlite_path: Path) -> None:
-    """When SQLite gives up the transaction that units share, those that did not fail are run again, and stay."""
+    """When SQLite rolls back the transaction of a batch, the units that did not fail are run again."""
     doomed = insert(rejected_logins).prefix_with("OR ROLLBACK").values(workshop="a", fingerprint="2", rejected_at="")
 
     with opened(sqlite_path) as store:
@@ -133,7 +133,7 @@ asyncio.run(main())
 
 
 def test_a_read_only_file_is_reported(sqlite_path: Path) -> None:
-    """Where this user may not write, that is what the message says."""
+    """The message says that this user may not write there."""
     folder = Path(tempfile.mkdtemp(prefix="pc-"))  # pytest's own folders let no other user in
     try:
         path = Path(shutil.copy(sqlite_path, folder))
@@ -150,7 +150,7 @@ def test_a_read_only_file_is_reported(sqlite_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
-    """Another file, a damaged one, a folder that is missing: told at opening, in words."""
+    """Another kind of file, a damaged one, a missing folder: opening it says so."""
     (tmp_path / "other.db").write_bytes(b"Kennzeichen;Halter\n" * 1000)
     for path, words in ((tmp_path / "other.db", "not a SQLite database"), (tmp_path / "no" / "x.db", "folder")):
         with pytest.raises(StoreUnavailable, match=words):
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_reported(sqlite_path: Path) -> None:
-    """Pages overwritten with rubbish are told as damage, not as a mistake of the program."""
+    """Overwritten pages are reported as damage, not as a programming error."""
     with opened(sqlite_path) as store:
         store.write(counting.put("x", "y" * 50_000))
     size = sqlite_path.stat().st_size
@@ -199,7 +199,7 @@ asyncio.run(main())
 
 
 def test_a_kill_leaves_what_was_committed_and_nothing_else(database_url: str) -> None:
-    """After kill -9 in the middle of a write, all that was told as written is there, the open unit is not."""
+    """After kill -9 during a write, everything reported as committed is there, and the open unit is not."""
     command = [sys.executable, "-c", WRITE_UNTIL_KILLED, database_url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -225,7 +225,7 @@ def test_a_kill_leaves_what_was_committed_and_nothing_else(database_url: str) ->
 
 
 def test_a_server_that_is_away_is_reported_without_the_password() -> None:
-    """Nobody listens: StoreUnavailable names the place, not the password; opening itself goes well."""
+    """Without a server, StoreUnavailable names its address, not the password; opening itself succeeds."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets this port meanwhile
         url = f"postgresql://someone:s3cret@127.0.0.1:{taken.getsockname()[1]}/workshop"

@@ -31,7 +31,7 @@ def path(sqlite_path: Path) -> Path:
 
 
 def lost(store: Store) -> str:
-    """What it says once it has noticed."""
+    """The message once the fault is detected."""
     wait_until(lambda: store.database.file_fault, "the fault")
     assert store.database.file_fault is not None
     return store.database.file_fault.message
@@ -39,7 +39,7 @@ def lost(store: Store) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_lost_file_is_noticed_and_nothing_is_accepted(path: Path, fault: str) -> None:
-    """It is noticed without any write; writes are refused with the cause and since when."""
+    """It is detected without any write; writes are refused with the cause and since when."""
     do, words = FAULTS[fault]
     with opened(path) as store:
         store.write(counting.put("before"))
@@ -60,7 +60,7 @@ def test_a_lost_file_is_noticed_and_nothing_is_accepted(path: Path, fault: str) 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_commit_while_the_file_goes_is_not_reported_as_done(path: Path, fault: str) -> None:
-    """The file goes between a transaction's begin and its commit: whether it stays is not known, and that is said."""
+    """If the file disappears during a transaction, the commit is reported as unknown."""
     do, words = FAULTS[fault]
 
     def work(tx: Transaction) -> None:
@@ -75,7 +75,7 @@ def test_a_commit_while_the_file_goes_is_not_reported_as_done(path: Path, fault:
 
 
 def test_units_that_share_the_commit_are_reported_too(path: Path) -> None:
-    """Several waiting writes share a commit; none of them is reported as done, and what failed by itself says why."""
+    """None of the writes that share such a commit is reported as done; one that failed by itself says why."""
     with opened(path) as store:
 
         async def together() -> list[object]:
@@ -133,7 +133,7 @@ def test_a_folder_that_comes_back_is_used_again(path: Path) -> None:
 
 
 def test_the_worst_that_happened_is_reported(path: Path) -> None:
-    """The log goes, then the database: no restart is advised any more. Both come back: only a restart mends it."""
+    """Log and then database disappear: no restart is advised. Both come back: only a restart repairs it."""
     log, aside, log_aside = Path(f"{path}-wal"), path.with_name("aside"), path.with_name("log-aside")
     with opened(path) as store:
         store.write(counting.put("before"))

@@ -16,7 +16,7 @@ WRITES, WRITTEN = 1500, 30_000
 
 
 def test_the_log_stays_short_while_somebody_reads_at_any_time(sqlite_path: Path) -> None:
-    """Readers that follow each other without a gap let it begin anew; a log that grows slows every reading."""
+    """The log is restarted even if readers follow each other without a gap: a long one slows every read."""
     log = sqlite_path.with_name(f"{sqlite_path.name}-wal")
 
     def read_slowly(tx: Transaction) -> None:

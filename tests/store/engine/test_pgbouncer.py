@@ -18,7 +18,7 @@ COUNT = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
 
 
 def asked_at_once(service: Service, *, requests: int, callers: int = 8) -> Counter[int]:
-    """How often which status came, of reads and writes of so many callers."""
+    """Status codes of reads and writes of so many callers, counted."""
     orders = service.sandbox.order_ids()
 
     def ask(number: int) -> int:
@@ -48,7 +48,7 @@ def test_behind_pgbouncer_everybody_is_answered(pooled_url: str) -> None:
 
 
 def test_with_few_connections_everybody_is_answered(postgresql_server: PostgresqlServer) -> None:
-    """The server lets in fewer than the connector may open: it makes do with those it gets."""
+    """If the server admits fewer connections than configured, the connector works with those it gets."""
     url = postgresql_server.create_owned_database(connections=1)
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
@@ -58,7 +58,7 @@ def test_with_few_connections_everybody_is_answered(postgresql_server: Postgresq
 
 
 def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> None:
-    """With CONNECTOR_DATABASE_CONNECTIONS."""
+    """CONNECTOR_DATABASE_CONNECTIONS bounds the number of connections."""
     url = postgresql_server.create_owned_database()
     sandbox = Sandbox(orders=8)
     settings = settings_for(sandbox, "", url, connector_database_connections=4)
@@ -85,7 +85,7 @@ def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> No
 
 
 def test_a_shortage_ends_by_itself(postgresql_server: PostgresqlServer) -> None:
-    """All connections are lost, and one is let in: everybody is answered then, and with all of them again."""
+    """After all connections are lost, everybody is answered with one connection, and later with all again."""
     url = postgresql_server.create_owned_database()
     role = urlsplit(url).username
     sandbox = Sandbox(orders=8)

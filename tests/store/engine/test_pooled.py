@@ -35,7 +35,7 @@ def test_nothing_is_left_behind_for_the_next_one(pooled_store: Store) -> None:
 
 
 def test_an_empty_database_is_migrated_through_it(postgresql_server: PostgresqlServer, pgbouncer: int) -> None:
-    """Twice: the second finds it done."""
+    """Migrating twice through PgBouncer: the second time finds it done."""
     url = f"{postgresql_server.url(postgresql_server.create_database('template0'))}&port={pgbouncer}"
     for _ in range(2):
         migrate.migrate(url)
@@ -65,7 +65,7 @@ def test_marking_as_restored_asks_for_the_server_itself(pooled_url: str) -> None
 
 
 def test_long_statements_are_given_up_in_their_time(pooled_store: Store) -> None:
-    """A bound of one question is not that of the next unit on the same server."""
+    """The time limit of a search does not apply to the next unit on the same server connection."""
     with pytest.raises(Exception, match="long"):
         pooled_store.runner.run(
             pooled_store.database.read(lambda tx: tx.fetch_all(text("SELECT CAST(pg_sleep(9) AS text)")), within=0.2)

@@ -1,4 +1,4 @@
-"""PostgreSQL as others have set it up: it works all the same, or is refused with what to do."""
+"""PostgreSQL configured by others: the connector works all the same, or says what to change."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_bounds_of_the_role_are_not_those_of_a_unit(postgresql_server: Postgresq
 
 
 def test_what_the_environment_sets_is_not_what_counts(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PGCLIENTENCODING, PGOPTIONS and `client_encoding` in the URL."""
+    """PGCLIENTENCODING, PGOPTIONS and `client_encoding` in the URL have no effect."""
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     monkeypatch.setenv("PGOPTIONS", "-c default_transaction_read_only=on")
     for url in (postgresql_url, f"{postgresql_url}&client_encoding=latin1"):
@@ -102,7 +102,7 @@ def test_a_table_that_somebody_renamed_is_told(postgresql_server: PostgresqlServ
 
 
 def test_a_table_that_was_altered_is_read_again(postgresql_server: PostgresqlServer) -> None:
-    """By another process that migrated, say: a statement that is prepared already does not fail."""
+    """A prepared statement survives that another process altered its table."""
     name = postgresql_server.create_database()
     remembered = select(rejected_logins.c.fingerprint)
     with opened(postgresql_server.url(name)) as store:
@@ -115,7 +115,7 @@ def test_a_table_that_was_altered_is_read_again(postgresql_server: PostgresqlSer
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_a_database_of_another_encoding_is_refused(postgresql_server: PostgresqlServer, encoding: str) -> None:
-    """At start, with the statement that makes a fitting one."""
+    """The start fails with the statement that creates a suitable database."""
     name = f"coded_{encoding.lower()}"
     postgresql_server.sql(
         f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE_PROVIDER libc "
@@ -166,7 +166,7 @@ def test_rights_that_are_missing_are_reported(postgresql_server: PostgresqlServe
 
 
 def test_too_low_limits_are_reported(postgresql_server: PostgresqlServer) -> None:
-    """Those of the role, the database and the server."""
+    """Connection limits of the role, the database and the server are reported at start."""
     url = postgresql_server.create_owned_database(connections=5)
     role = urlsplit(url).username
     with opened(url) as store:
@@ -202,7 +202,7 @@ def standby(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlServer]:
 def test_a_standby_is_refused_and_passed_over(
     postgresql_server: PostgresqlServer, standby: PostgresqlServer, postgresql_url: str
 ) -> None:
-    """Alone it is refused in words; of two hosts the one that takes writes is found, whichever stands first."""
+    """A standby alone is refused; of two hosts, the primary is used whichever comes first."""
     with pytest.raises(StoreUnavailable, match="standby"):
         migrate.migrate(standby.url("postgres"))
     with opened(standby.url("postgres")) as store:

@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database: what libpq takes, and words for what it does not."""
+"""PostgreSQL URLs are parsed as libpq does; other URLs are refused with a reason."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from tests.store import counting
     ],
 )
 def test_urls_are_parsed_as_libpq_does(url: str, parameters: dict[str, str]) -> None:
-    """Several hosts, sockets, IPv6, percent-encoding."""
+    """Several hosts, sockets, IPv6 and percent-encoding give libpq's parameters."""
     assert parse(url).parameters == parameters
     assert isinstance(parse_database_url(url), PostgresqlUrl)
 
 
 def test_every_parameter_of_libpq_passes() -> None:
-    """Those of the libpq that is installed, whichever it is."""
+    """All parameters of the installed libpq are accepted."""
     names = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
     assert len(names) > 30
     for name in names:
@@ -63,7 +63,7 @@ def test_every_parameter_of_libpq_passes() -> None:
     ],
 )
 def test_an_unusable_url_is_reported(url: str, words: str) -> None:
-    """What is wrong, and what would be accepted."""
+    """The message says what is wrong, and what is accepted."""
     with pytest.raises(StoreUnavailable, match=words):
         parse(url)
 
@@ -83,7 +83,7 @@ def test_an_unusable_url_is_reported(url: str, words: str) -> None:
     ],
 )
 def test_a_parameter_that_libpq_does_not_like_is_reported(postgresql_server: PostgresqlServer, wrong: str) -> None:
-    """Told when it is connected, in libpq's own words, without a traceback or the password."""
+    """Reported when connecting, in libpq's words, without a traceback or the password."""
     url = f"postgresql://postgres:s3cret@127.0.0.1:1/postgres?password=s3cret2&{wrong}"
     with pytest.raises(StoreUnavailable, match=r"database URL|It says: ") as told:
         migrate.migrate(url)
@@ -96,7 +96,7 @@ passwords = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_s
 @settings(max_examples=30)
 @given(password=passwords, encoded=st.booleans())
 def test_the_password_is_never_told(password: str, encoded: bool) -> None:
-    """Whatever characters it has, percent-encoded or as it stands: it is read, or refused without being shown."""
+    """A password with any characters, percent-encoded or not, is read, or refused without being shown."""
     password = f"PW{password}PW"
     url = f"postgresql://u:{quote(password, safe='') if encoded else password}@h/d?prepare_thresold=1"
     for text in (url, url.partition("?")[0]):
@@ -113,14 +113,14 @@ def test_the_password_is_never_told(password: str, encoded: bool) -> None:
 
 
 def test_settings_name_each_secret_of_the_url() -> None:
-    """What the log leaves out, also of a URL with several hosts and parameters."""
+    """The settings name all secrets of a URL with several hosts and parameters, for redaction."""
     url = "postgresql://u:a%2Fb@[::1]:1,h2/d?sslpassword=geheim%21&password=c"
     found = Settings(connector_database_url=url, _env_file=None).secrets()
     assert {"a/b", "a%2Fb", "geheim!", "c"} <= set(found)
 
 
 def test_the_next_host_is_taken(postgresql_server: PostgresqlServer, postgresql_url: str) -> None:
-    """The first of two hosts is away."""
+    """With the first of two hosts down, the second is used."""
     database = postgresql_url.partition("@/")[2].partition("?")[0]
     store = Store(f"postgresql://postgres@/{database}?host=/nowhere&host={postgresql_server.folder}")
     try:

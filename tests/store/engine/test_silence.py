@@ -1,4 +1,4 @@
-"""A PostgreSQL that does not answer: nobody waits for it beyond the time-out, and it is used again by itself."""
+"""Nobody waits for a silent PostgreSQL beyond the timeout, and it is used again by itself."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def answers(store: Store) -> bool:
 
 
 def test_a_silent_server_is_reported_in_time_and_used_again(silent_store: Store, fault: Fault) -> None:
-    """Reads and writes are StoreSilent while it lasts, each time anew; afterwards both go well by themselves."""
+    """Reads and writes are StoreTimeout while the server is silent, and succeed by themselves afterwards."""
     silent_store.write(counting.put("a"))
     with fault():
         for _ in range(2):
@@ -88,7 +88,7 @@ def test_forgotten_connections_are_replaced(silent_store: Store, firewall: tuple
 
 
 def test_a_commit_without_an_answer_is_unknown(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
-    """It was carried out here, and the caller is not told that nothing was done."""
+    """A COMMIT that was executed but not answered is CommitUnknown."""
     silent_store.write(counting.put("a"))
     firewall[0].forget_at = lambda data: b"\x0bCOMMIT\x00" in data
     with pytest.raises(CommitUnknown):
@@ -98,14 +98,14 @@ def test_a_commit_without_an_answer_is_unknown(silent_store: Store, firewall: tu
 
 
 def test_a_read_whose_commit_has_no_answer_is_read_again(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
-    """It changed nothing, so there is nothing unknown about it."""
+    """A read whose COMMIT is not answered is repeated, since it changed nothing."""
     silent_store.write(counting.put("a"))
     firewall[0].forget_at = lambda data: b"\x0bCOMMIT\x00" in data
     assert silent_store.read(counting.read("a")) == "1"
 
 
 def test_a_forgotten_transaction_does_not_keep_its_locks(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
-    """The server ends it by itself: who wants the same lock gets it within seconds, not when TCP finds out."""
+    """The server ends a transaction whose connector is gone: its locks are free within seconds."""
     statement = text("SELECT 1 AS one")
 
     def forgotten(tx: Transaction) -> None:
@@ -127,7 +127,7 @@ def test_a_forgotten_transaction_does_not_keep_its_locks(silent_store: Store, fi
 
 
 def test_what_was_not_begun_is_not_done_later(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
-    """Writes that were told that nothing of them was done are not done when the server answers again."""
+    """Writes reported as not done are not done later, when the server answers again."""
     begun = threading.Event()
 
     def noted(tx: Transaction) -> None:

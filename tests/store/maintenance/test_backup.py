@@ -247,7 +247,7 @@ def sandbox() -> Iterator[tuple[Sandbox, str]]:
 def test_nobody_restores_under_a_running_connector(
     sandbox: tuple[Sandbox, str], database_url: str, tmp_path: Path
 ) -> None:
-    """A connector that does nothing but run: restoring and marking are refused, backing up is not."""
+    """While an idle connector runs, restoring and marking are refused; backing up is not."""
     planso, url = sandbox
     place = parse_database_url(database_url)
 
@@ -270,7 +270,7 @@ def test_nobody_restores_under_a_running_connector(
 
 
 def test_a_connector_that_is_just_leaving_is_waited_for(postgresql_url: str) -> None:
-    """Whoever stops the connector and marks right away is not told that it is connected."""
+    """Marking right after the connector was stopped waits until its connections are gone."""
     place = parse_database_url(postgresql_url)
     assert isinstance(place, PostgresqlUrl)
     leaving = postgresql.connect(place)
@@ -378,7 +378,7 @@ def test_a_restore_does_not_reopen_the_api(sqlite_path: Path, tmp_path: Path) ->
 
 
 def test_a_restore_keeps_write_stops(sqlite_path: Path, tmp_path: Path) -> None:
-    """What damage stopped after the backup was made is stopped in the restored database too, as it was."""
+    """Write stops from after the backup are in force in the restored database too."""
     url, copy = f"sqlite:///{sqlite_path}", tmp_path / "copy.db"
     backup.copy_database(sqlite_path, copy)
     with closing(Store(url, workshop="default")) as store:
@@ -401,7 +401,7 @@ def _anew(path: Path) -> None:
 
 
 def test_marking_revokes_all_keys(database_url: str, tmp_path: Path) -> None:
-    """What was put back by other means has no database of before: its keys are revoked, and the command says so."""
+    """Without a previous database, all API keys are revoked, and the command says so."""
     with closing(Store(database_url, workshop="other")) as store:
         flow = ApiKeys(store.database, clock.now)
         store.runner.run(flow.create("agent", [Scope.ADMIN], None))

@@ -1,4 +1,4 @@
-"""The migrations and the tables say the same; migrating is safe to do at any time, by anyone."""
+"""Migrations and tables agree; migrating is safe at any time, by several processes."""
 
 from __future__ import annotations
 

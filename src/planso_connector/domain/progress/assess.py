@@ -5,8 +5,6 @@ True and False only where the mirror's values say so; otherwise None, with a rea
 workshop's wall clock. Each part of the result names its source: field, PlanSo's label, and when its page was last read.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

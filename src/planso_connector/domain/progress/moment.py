@@ -1,7 +1,5 @@
 """Days and times of the workshop's wall clock."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time

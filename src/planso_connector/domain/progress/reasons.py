@@ -1,7 +1,5 @@
 """Reasons of an order's progress, for programs: responses have them as they are."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

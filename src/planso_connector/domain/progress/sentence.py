@@ -5,8 +5,6 @@ They consist of stages, counts and dates alone. Text that people typed, statuses
 contain a name, a plate or a phone number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta

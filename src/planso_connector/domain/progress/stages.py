@@ -6,8 +6,6 @@ are omitted on purpose: `abgeholt` (by the customer, or by the workshop's driver
 `freigegeben` (by the insurance, or for the customer).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

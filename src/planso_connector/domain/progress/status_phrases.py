@@ -1,7 +1,5 @@
 """Whether a status, in German or English, contains a phrase; negations count within their clause."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

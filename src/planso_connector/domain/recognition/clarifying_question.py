@@ -1,7 +1,5 @@
 """The question that tells the likely orders apart best, where it isn't certain which one a caller means."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

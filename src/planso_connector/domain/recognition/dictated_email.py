@@ -1,7 +1,5 @@
 """E-mail addresses as dictated: `jana unterstrich beispiel ät t minus online punkt de`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

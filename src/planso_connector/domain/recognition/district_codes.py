@@ -7,8 +7,6 @@ Fahrzeug-Zulassungsverordnung (§ 9) in the Bundesanzeiger and listed by the Ber
 it: no package for Python keeps the list). Codes of authorities, and CHL (issued until 2008, still seen), were added.
 """
 
-from __future__ import annotations
-
 DISTRICT_CODES = frozenset(
     """
     A AA AB ABG ABI AC AE AH AIB AIC AK ALF ALZ AM AN ANA ANG ANK AP APD ARN ART AS ASL ASZ AT AU AUR AW AZ AZE AÖ

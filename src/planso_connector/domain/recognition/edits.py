@@ -1,7 +1,5 @@
 """Single edits: one letter inserted, left out or replaced, or two neighbours swapped."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 

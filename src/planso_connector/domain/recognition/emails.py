@@ -1,7 +1,5 @@
 """E-mail addresses: one canonical form, and how well an address that was dictated fits one."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

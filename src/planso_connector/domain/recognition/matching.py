@@ -7,8 +7,6 @@ the caller may mean another: not with two orders behind one plate or phone numbe
 away, not against anything the caller said.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +22,6 @@ PLATE_EXACT = "plate exact"
 PLATE_ONE_TYPO = "plate one letter off"
 PLATE_PART = "plate part"
 VEHICLE = "vehicle"
-DATE = "date"
 
 MIN_CERTAIN_LEAD = 0.35
 """How far ahead the best must be to be certain. A plate one letter away is 0.3 or less behind an exact one."""
@@ -39,29 +36,26 @@ UNEXPLAINED_PENALTY, MAX_UNEXPLAINED = 0.05, 4
 
 MAX_WORDS = 12
 
-_WEIGHT = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "date": 0.3, "vehicle": 0.2}
+_WEIGHT = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "vehicle": 0.2}
 """How much it speaks against an order that a fact doesn't fit."""
-_POWER = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "date": 0.4, "vehicle": 0.5}
+_POWER = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "vehicle": 0.5}
 """How far a fact alone, fitting perfectly, tells one order from the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookupQuery:
-    """What a caller said. `names` and `vehicle` were said as such; `words` may belong to either, or to nothing."""
+    """What a caller said. `names` were said as such; `words` may be names, vehicles, or nothing."""
 
     plates: tuple[SpokenPlate, ...] = ()
     names: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
-    vehicle: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
-    """Drop-off, canonical days."""
     words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """What a caller could say of an order, as the order has it."""
+    """What a caller could say of an order, and a lookup shows of it, as the order has it."""
 
     order_id: int
     plate: str | None = None
@@ -72,6 +66,7 @@ class OrderFacts:
     color: str | None = None
     drop_off: str | None = None
     """A canonical day; a time may follow."""
+    project_status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +118,10 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
         evidence.add("email", [emails.score_match(asked, facts.email) for asked in query.emails])
     asked_name = _asked_name(query, facts)
     if asked_name and facts.name:
-        evidence.add("name", [_score_name(asked_name, facts.name, query)], 1.0 if query.names else 0.0)
-    asked_vehicle = query.vehicle or query.words[:MAX_WORDS]
-    if asked_vehicle and facts.vehicle:
-        fit = _score_vehicle(asked_vehicle, f"{facts.vehicle} {facts.color or ''}", all_count=bool(query.vehicle))
-        evidence.add("vehicle", [fit], 1.0 if query.vehicle else 0.0)
-    if query.dates and facts.drop_off:
-        evidence.add("date", [(1.0, DATE) if facts.drop_off[:10] in query.dates else (0.0, "")])
+        evidence.add("name", [_score_name(asked_name, facts.name, query)], certainty=1.0 if query.names else 0.0)
+    if query.words and facts.vehicle:
+        fit = _score_vehicle(query.words[:MAX_WORDS], f"{facts.vehicle} {facts.color or ''}")
+        evidence.add("vehicle", [fit], certainty=0.0)
     if not evidence.fits:
         return None
     strongest = sorted(evidence.fits, key=lambda kind: (-evidence.fits[kind][0] * _POWER[kind], kind))
@@ -153,7 +145,7 @@ def _total_score(evidence: _Evidence) -> float:
     return round((1 - doubt) * fitting / total, 4)
 
 
-def _exact_facts(evidence: _Evidence, asked_name: Sequence[str], facts: OrderFacts) -> frozenset[str]:
+def _exact_facts(evidence: _Evidence, asked_name: tuple[str, ...], facts: OrderFacts) -> frozenset[str]:
     score, reason = evidence.fits.get("plate", (0.0, ""))
     is_exact = {
         "plate": reason == PLATE_EXACT and score >= MIN_PLATE_CERTAINTY,
@@ -186,19 +178,13 @@ def _asked_name(query: LookupQuery, facts: OrderFacts) -> tuple[str, ...]:
     return names.filter_name_words(query.words[:MAX_WORDS], facts.name)
 
 
-def _score_name(asked: Sequence[str], name: str, query: LookupQuery) -> tuple[float, str]:
+def _score_name(asked: tuple[str, ...], name: str, query: LookupQuery) -> tuple[float, str]:
     score, reason = names.score_match(asked, name)
     unexplained = 0 if query.names else len(query.words) - len(asked)
     return round(score * (1 - UNEXPLAINED_PENALTY * min(unexplained, MAX_UNEXPLAINED)), 4), reason
 
 
-_MAKES = {
-    "volkswagen": "vw",
-    "mercedesbenz": "mercedes",
-    "benz": "mercedes",
-    "daimler": "mercedes",
-    "mb": "mercedes",
-}
+_MAKES = {"volkswagen": "vw", **dict.fromkeys(("mercedesbenz", "benz", "daimler", "mb"), "mercedes")}
 _BETWEEN_WORDS = re.compile(r"[^\w]+")
 
 
@@ -207,14 +193,12 @@ def _vehicle_words(text: str) -> tuple[str, ...]:
     return tuple(_MAKES.get(word, word) for word in _BETWEEN_WORDS.split(fold(text[:200])) if word)
 
 
-def _score_vehicle(asked: Iterable[str], vehicle: str, *, all_count: bool) -> tuple[float, str]:
-    """`all_count`: by the share of asked words that are in `vehicle`, give or take a typo; else by their number."""
-    words = [word for text in asked for word in _vehicle_words(text)]
+def _score_vehicle(asked: Iterable[str], vehicle: str) -> tuple[float, str]:
+    """By the number of asked words that are in `vehicle`, give or take a typo (`schwarze`)."""
     held = _vehicle_words(vehicle)
+    words = (word for text in asked for word in _vehicle_words(text))
     fitting = sum(any(_is_same_word(word, other) for other in held) for word in words)
-    if not fitting:
-        return 0.0, ""
-    return (fitting / len(words) if all_count else 1 - 0.2 / fitting), VEHICLE
+    return (1 - 0.2 / fitting, VEHICLE) if fitting else (0.0, "")
 
 
 def _is_same_word(word: str, other: str) -> bool:

@@ -7,8 +7,6 @@ digits. An index of reversed keys finds all that `score_match` accepts: whole nu
 last digits by a range.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

@@ -6,8 +6,6 @@ der Gestaltanalyse, IBM-Nachrichten 19 (1969), 925-931. Own code: the one Python
 released in 2024, and the rules are the table below.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from planso_connector.domain.folding import fold

@@ -4,8 +4,6 @@ German number plates without gaps: the ways to split one, and what it can be mis
 A key is the output of `folding.fold_plate`: `A` to `Z` and digits, `TÜ` as `TUE`.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator

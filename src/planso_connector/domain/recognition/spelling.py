@@ -1,8 +1,4 @@
-"""
-Split a transcript into segments: letters and numbers that a caller spelled, and words. Words stand folded in tables.
-"""
-
-from __future__ import annotations
+"""Split a transcript into segments: letters and numbers that a caller spelled, and words."""
 
 import re
 from collections.abc import Sequence
@@ -10,24 +6,10 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from planso_connector.domain.folding import fold
+from planso_connector.domain.recognition import vocabulary
 from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
 from planso_connector.domain.recognition.plate import split_key
 from planso_connector.domain.recognition.spoken_numbers import NumberPart, parse_digits, read_parts
-from planso_connector.domain.recognition.vocabulary import (
-    CORRECTION_WORDS,
-    DIGIT_PLURALS,
-    DIGIT_WORDS,
-    DISTRICT_TOWNS,
-    ENGLISH_TENS,
-    FILLER_WORDS,
-    HESITATIONS,
-    LETTER_NAMES,
-    MAGNITUDES,
-    REPETITIONS,
-    SPELLING_WORDS,
-    UNAMBIGUOUS_LETTER_NAMES,
-    VEHICLE_WORDS,
-)
 
 MAX_CHARACTERS = 400
 """Of a transcript; the rest is ignored."""
@@ -75,27 +57,19 @@ class Segment:
     """A letter by its name, such as `be` or `zett`."""
     start: int = 0
     """Where it begins in the transcript."""
+    word: str = ""
+    """`text`, folded; empty for a segment of several words."""
+    is_after_comma: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    word: str
-    """`text`, folded."""
-    is_glued: bool
-    is_tight: bool
-    is_after_comma: bool
-    start: int
-
-
-_Tokens = Sequence[_Token]
+_Segments = Sequence[Segment]
 
 
 def split_segments(text: str) -> tuple[Segment, ...]:
     """The segments of the first `MAX_CHARACTERS` of a transcript, in the order said."""
     text = text[:MAX_CHARACTERS]
     is_uppercase = text.upper() == text
-    rest: _Tokens = _tokenize(text)
+    rest: _Segments = _tokenize(text)
     segments: list[Segment] = []
     while rest:
         segment, used = _read_segment(rest, is_uppercase=is_uppercase)
@@ -104,22 +78,23 @@ def split_segments(text: str) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def _tokenize(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
+def _tokenize(text: str) -> list[Segment]:
+    """Each word and each run of digits as a word."""
+    tokens: list[Segment] = []
     end = 0
     for match in _TOKEN.finditer(text):
         word = fold(match[0])
         if tokens and (both := _TWO_WORDS.get((tokens[-1].word, word))):
             tokens[-1] = replace(tokens[-1], text=f"{tokens[-1].text} {match[0]}", word=both)
         else:
-            gap = text[end : match.start()]
-            is_glued = match.start() == end
-            tokens.append(_Token(match[0], word, is_glued, gap in _TIGHT_GAPS, "," in gap, match.start()))
+            start, gap = match.start(), text[end : match.start()]
+            token = Segment(SegmentKind.WORD, match[0], is_glued=not gap, is_tight=gap in _TIGHT_GAPS, start=start)
+            tokens.append(replace(token, word=word, is_after_comma="," in gap))
         end = match.end()
     return tokens
 
 
-def _read_segment(tokens: _Tokens, *, is_uppercase: bool) -> tuple[Segment, int]:
+def _read_segment(tokens: _Segments, *, is_uppercase: bool) -> tuple[Segment, int]:
     """The first segment of some tokens, and how many of them it takes."""
     for read in (_read_vehicle_model, _read_repeated_letter, _read_letter_with_example, _read_umlaut, _read_number):
         found = read(tokens)
@@ -128,23 +103,19 @@ def _read_segment(tokens: _Tokens, *, is_uppercase: bool) -> tuple[Segment, int]
     return _read_listed_word(tokens[0]) or _read_other_word(tokens, is_uppercase=is_uppercase), 1
 
 
-def _word(token: _Token) -> Segment:
-    return Segment(SegmentKind.WORD, token.text, is_glued=token.is_glued, is_tight=token.is_tight, start=token.start)
-
-
-def _text(tokens: _Tokens) -> str:
+def _text(tokens: _Segments) -> str:
     return " ".join(token.text for token in tokens)
 
 
-def _read_vehicle_model(tokens: _Tokens) -> tuple[Segment, int] | None:
+def _read_vehicle_model(tokens: _Segments) -> tuple[Segment, int] | None:
     """`118i`, `A-Klasse`: no letters of a plate."""
     if len(tokens) < 2:
         return None
     first, second = tokens[:2]
     if second.is_glued and second.text in ("d", "i") and re.fullmatch("[1-9][0-9]{2}", first.text):
-        return replace(_word(first), text=first.text + second.text), 2
+        return replace(first, text=first.text + second.text, word=""), 2
     if second.word == "klasse" and len(first.text) == 1:
-        return replace(_word(first), text=f"{first.text}-{second.text}"), 2
+        return replace(first, text=f"{first.text}-{second.text}", word=""), 2
     return None
 
 
@@ -152,7 +123,7 @@ def _read_vehicle_model(tokens: _Tokens) -> tuple[Segment, int] | None:
 
 
 def _letter(
-    tokens: _Tokens, sign: str, *, is_unambiguous: bool = True, has_example: bool = False
+    tokens: _Segments, sign: str, *, is_unambiguous: bool = True, has_example: bool = False
 ) -> tuple[Segment, int]:
     """One letter, said with all of `tokens`."""
     segment = Segment(
@@ -168,20 +139,20 @@ def _letter(
 
 def _letter_options(word: str) -> tuple[str, ...]:
     """What the name of a letter or a spelling word stands for."""
-    return LETTER_NAMES.get(word) or SPELLING_WORDS.get(word) or ()
+    return vocabulary.LETTER_NAMES.get(word) or vocabulary.SPELLING_WORDS.get(word) or ()
 
 
-def _read_repeated_letter(tokens: _Tokens) -> tuple[Segment, int] | None:
+def _read_repeated_letter(tokens: _Segments) -> tuple[Segment, int] | None:
     """`doppel N`, `zweimal Otto`. Repeated digits are part of a number."""
     times, used = _read_repetition(tokens)
     options = _letter_options(tokens[used].word) if times and used < len(tokens) else ()
     return _letter(tokens[: used + 1], options[0] * times) if options else None
 
 
-def _read_repetition(tokens: _Tokens) -> tuple[int, int]:
+def _read_repetition(tokens: _Segments) -> tuple[int, int]:
     """How often what follows is meant, 2 to 4, and how many tokens say so; 0 where it isn't repeated."""
     words = [token.word for token in tokens[:2]]
-    times, used = REPETITIONS.get(words[0], 0), 1
+    times, used = vocabulary.REPETITIONS.get(words[0], 0), 1
     if not times and words[1:] == ["mal"]:
         times, used = _count(words[0]), 2
     if not times:
@@ -193,11 +164,11 @@ def _read_repetition(tokens: _Tokens) -> tuple[int, int]:
 
 def _count(word: str) -> int:
     """2 to 4 in digits or words; 0 for anything else."""
-    count = int(word) if word in ("2", "3", "4") else DIGIT_WORDS.get(word, 0)
+    count = int(word) if word in ("2", "3", "4") else vocabulary.DIGIT_WORDS.get(word, 0)
     return count if 2 <= count <= 4 else 0
 
 
-def _read_letter_with_example(tokens: _Tokens) -> tuple[Segment, int] | None:
+def _read_letter_with_example(tokens: _Segments) -> tuple[Segment, int] | None:
     """`A wie Anton`, `H wie Haus`, `B as in Bravo`, `wie Anton`; the word counts where it and the letter disagree."""
     at = 0 if tokens[0].word == "wie" else 1
     words = [token.word for token in tokens[: at + 3]]
@@ -206,20 +177,20 @@ def _read_letter_with_example(tokens: _Tokens) -> tuple[Segment, int] | None:
         return None
     word, named = words[example], _letter_options(words[0]) if at else ()
     initial = word[0].upper()
-    meant = SPELLING_WORDS.get(word, (initial,))[0]
+    meant = vocabulary.SPELLING_WORDS.get(word, (initial,))[0]
     agree = bool(named) and named[0][0] == initial
-    if not agree and (word not in SPELLING_WORDS or words[at] != "wie" or (at and not named)):
+    if not agree and (word not in vocabulary.SPELLING_WORDS or words[at] != "wie" or (at and not named)):
         return None
     sign = named[0] if agree and meant not in _UMLAUTS else meant
     return _letter(tokens[: example + 1], sign, is_unambiguous=agree, has_example=True)
 
 
-def _read_umlaut(tokens: _Tokens) -> tuple[Segment, int] | None:
+def _read_umlaut(tokens: _Segments) -> tuple[Segment, int] | None:
     """`Umlaut Unna`, `U Umlaut`."""
     words = [token.word for token in tokens[:3]]
     if len(words) < 2 or "umlaut" not in words[:2]:
         return None
-    if words[1] == "umlaut" and SPELLING_WORDS.get(words[-1], ("",))[0] in _UMLAUT_VOWELS:
+    if words[1] == "umlaut" and vocabulary.SPELLING_WORDS.get(words[-1], ("",))[0] in _UMLAUT_VOWELS:
         return None  # the umlaut is the one that follows
     options = _letter_options(words[1] if words[0] == "umlaut" else words[0])
     if not options or options[0][0] not in _UMLAUT_VOWELS:
@@ -227,45 +198,52 @@ def _read_umlaut(tokens: _Tokens) -> tuple[Segment, int] | None:
     return _letter(tokens[:2], options[0][0] + "E")
 
 
-def _read_listed_word(token: _Token) -> Segment | None:
+def _read_listed_word(token: Segment) -> Segment | None:
     """A word with one meaning: a spelling word, a town, a correction, or a letter's unmistakable name."""
     word = token.word
-    letters = replace(_word(token), kind=SegmentKind.LETTERS)
-    if word in SPELLING_WORDS or word in DISTRICT_TOWNS:
-        return replace(letters, options=SPELLING_WORDS.get(word) or DISTRICT_TOWNS[word], is_spelling_word=True)
-    if word in CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
-        return replace(_word(token), kind=SegmentKind.CORRECTION)
-    if word in UNAMBIGUOUS_LETTER_NAMES:
-        return replace(letters, options=LETTER_NAMES[word], is_unambiguous=True, is_letter_name=True)
+    letters = replace(token, kind=SegmentKind.LETTERS)
+    if word in vocabulary.SPELLING_WORDS or word in vocabulary.DISTRICT_TOWNS:
+        return replace(
+            letters,
+            options=vocabulary.SPELLING_WORDS.get(word) or vocabulary.DISTRICT_TOWNS[word],
+            is_spelling_word=True,
+        )
+    if word in vocabulary.CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
+        return replace(token, kind=SegmentKind.CORRECTION)
+    if word in vocabulary.UNAMBIGUOUS_LETTER_NAMES:
+        return replace(letters, options=vocabulary.LETTER_NAMES[word], is_unambiguous=True, is_letter_name=True)
     return None
 
 
-def _read_other_word(tokens: _Tokens, *, is_uppercase: bool) -> Segment:
+def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
     """Letters as written, a letter's name, a filler, or a word. `is_uppercase`: all of the transcript is."""
     text, word = tokens[0].text, tokens[0].word
     signs = re.sub(r"[^A-Z]", "", word.upper())
-    is_upper, is_filler, is_name = text == text.upper(), word in FILLER_WORDS, word in LETTER_NAMES
+    is_upper, is_filler, is_name = (
+        text == text.upper(),
+        word in vocabulary.FILLER_WORDS,
+        word in vocabulary.LETTER_NAMES,
+    )
     digits_follow = tokens[1].is_glued and tokens[1].text.isdecimal() if len(tokens) > 1 else False
-    as_word = _word(tokens[0])
-    letters = replace(as_word, kind=SegmentKind.LETTERS, options=(signs,))
-    is_vehicle = word in VEHICLE_WORDS and not digits_follow
+    letters = replace(tokens[0], kind=SegmentKind.LETTERS, options=(signs,))
+    is_vehicle = word in vocabulary.VEHICLE_WORDS and not digits_follow
     if not signs or (is_vehicle and (is_uppercase or not is_upper or signs not in DISTRICT_CODES)):
-        return as_word
+        return tokens[0]
     if is_uppercase and is_filler and len(text) > 2:
-        return replace(as_word, kind=SegmentKind.FILLER)
+        return replace(tokens[0], kind=SegmentKind.FILLER)
     if is_upper and len(signs) <= 6 and (len(text) <= 3 or digits_follow):
         return replace(letters, is_unambiguous=not (is_uppercase and is_filler))
-    options = tuple(dict.fromkeys((*LETTER_NAMES.get(word, ()), signs)))
+    options = tuple(dict.fromkeys((*vocabulary.LETTER_NAMES.get(word, ()), signs)))
     if is_filler:
-        return replace(as_word, kind=SegmentKind.FILLER, options=options, is_letter_name=is_name)
+        return replace(tokens[0], kind=SegmentKind.FILLER, options=options, is_letter_name=is_name)
     if is_name:
         return replace(letters, options=options, is_unambiguous=len(text) == 1, is_letter_name=len(text) > 1)
     if len(text) <= 3 or (len(signs) <= 6 and (digits_follow or _is_plate_before_number(signs, tokens[1:]))):
         return letters
-    return as_word
+    return tokens[0]
 
 
-def _is_plate_before_number(signs: str, following: _Tokens) -> bool:
+def _is_plate_before_number(signs: str, following: _Segments) -> bool:
     return bool(following) and _is_number(following[0].word) and bool(split_key(signs + "1"))
 
 
@@ -273,10 +251,10 @@ def _is_plate_before_number(signs: str, following: _Tokens) -> bool:
 
 
 def _is_number(word: str) -> bool:
-    return word.isdecimal() or word in MAGNITUDES or parse_digits(word) is not None
+    return word.isdecimal() or word in vocabulary.MAGNITUDES or parse_digits(word) is not None
 
 
-def _read_number(tokens: _Tokens) -> tuple[Segment, int] | None:
+def _read_number(tokens: _Segments) -> tuple[Segment, int] | None:
     """The longest run of numbers at the beginning, without the hesitations in it."""
     parts: list[NumberPart] = []
     between: list[NumberPart] = []
@@ -293,7 +271,7 @@ def _read_number(tokens: _Tokens) -> tuple[Segment, int] | None:
             parts += [*between, part]
             at += used
             between, end = [], at
-        elif parts and (word in _AND or word in HESITATIONS):
+        elif parts and (word in _AND or word in vocabulary.HESITATIONS):
             between += [NumberPart()] if word in _AND else []
             at += 1
         else:
@@ -302,18 +280,18 @@ def _read_number(tokens: _Tokens) -> tuple[Segment, int] | None:
     if not parts or (text in ("ein", "Ein") and end < len(tokens)):  # the article
         return None
     options, pieces = read_parts(parts)
-    number = replace(_word(tokens[0]), kind=SegmentKind.DIGITS, text=text, is_unambiguous=True)
+    number = replace(tokens[0], kind=SegmentKind.DIGITS, text=text, word="", is_unambiguous=True)
     return replace(number, options=options, pieces=pieces), end
 
 
-def _is_new_number(token: _Token, first: _Token, parts: Sequence[NumberPart]) -> bool:
+def _is_new_number(token: Segment, first: Segment, parts: Sequence[NumberPart]) -> bool:
     """`2309, 911` and `Q3, 2309` are two numbers; the pieces of a phone number are one."""
     digits = "".join(part.digits for part in parts)
     is_long = token.text.isdecimal() and len(token.text) >= 3
     return token.is_after_comma and is_long and (len(digits) >= 3 or first.is_glued) and digits[:1] != "0"
 
 
-def _read_part(tokens: _Tokens) -> tuple[NumberPart | None, int]:
+def _read_part(tokens: _Segments) -> tuple[NumberPart | None, int]:
     """The first part of a number, and how many tokens it takes."""
     times, used = _read_repetition(tokens)
     if times:
@@ -321,14 +299,14 @@ def _read_part(tokens: _Tokens) -> tuple[NumberPart | None, int]:
         is_repeatable = part is not None and part.digits and part.times == 1
         return (replace(part, times=times), used + more) if part is not None and is_repeatable else (None, 0)
     word, following = tokens[0].word, tokens[1].word if len(tokens) > 1 else ""
-    if following in DIGIT_PLURALS and (count := _count(word)):
-        return NumberPart(str(DIGIT_PLURALS[following]), times=count), 2
+    if following in vocabulary.DIGIT_PLURALS and (count := _count(word)):
+        return NumberPart(str(vocabulary.DIGIT_PLURALS[following]), times=count), 2
     if word.isdecimal():
         return NumberPart("".join(str(int(sign)) for sign in word)), 1
-    if word in MAGNITUDES:
-        return NumberPart(magnitude=MAGNITUDES[word]), 1
+    if word in vocabulary.MAGNITUDES:
+        return NumberPart(magnitude=vocabulary.MAGNITUDES[word]), 1
     single = re.sub("^doppelt?", "", word)
     digits = parse_digits(single)
     if digits is None:
         return None, 0
-    return NumberPart(digits, times=1 if single == word else 2, is_english_tens=word in ENGLISH_TENS), 1
+    return NumberPart(digits, times=1 if single == word else 2, is_english_tens=word in vocabulary.ENGLISH_TENS), 1

@@ -1,7 +1,5 @@
 """Number words, German and English, and the digits that several of them in a row may mean."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

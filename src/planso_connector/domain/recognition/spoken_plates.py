@@ -1,14 +1,12 @@
 """Find the plates, and parts of plates, that the segments of a transcript may mean."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import accumulate, islice, pairwise, product
 
-from planso_connector.domain.folding import fold, fold_plate
+from planso_connector.domain.folding import fold_plate
 from planso_connector.domain.recognition.plate import SpokenPlate, split_key, strip_season
 from planso_connector.domain.recognition.spelling import Segment, SegmentKind
 from planso_connector.domain.recognition.vocabulary import HESITATIONS, PLATE_LABELS, PLATE_SUFFIXES
@@ -127,8 +125,8 @@ def _letters_before(segments: Sequence[Segment], i: int, fillers: _Fillers) -> t
     for at in range(i - 1, -1, -1):
         segment = segments[at]
         if segment.kind is SegmentKind.FILLER and not _counts_as_letters(segment, fillers):
-            word = fold(segment.text)
-            if run and (word in PLATE_LABELS or (fillers is _Fillers.SHORT and word not in HESITATIONS)):
+            ends_run = fillers is _Fillers.SHORT and segment.word not in HESITATIONS
+            if run and (ends_run or segment.word in PLATE_LABELS):
                 break
             continue
         if segment.kind is SegmentKind.CORRECTION or (segment.kind is SegmentKind.DIGITS and is_corrected):
@@ -224,7 +222,7 @@ def _suffix_options(segments: Sequence[Segment], i: int) -> list[tuple[float, st
     none: tuple[float, str, tuple[int, ...]] = (0.0, "", ())
     for at in range(i + 1, min(i + 5, len(segments))):
         segment = segments[at]
-        suffix = PLATE_SUFFIXES.get(fold(segment.text))
+        suffix = PLATE_SUFFIXES.get(segment.word)
         if suffix is not None:
             return [(0.0, suffix, (at,)), (0.1, "", ())]
         if segment.kind is SegmentKind.LETTERS and segment.options[0] in ("E", "H"):

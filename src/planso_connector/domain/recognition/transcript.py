@@ -1,13 +1,10 @@
 """Parse a transcript of a caller's words: plates and parts of them, phone numbers, e-mail addresses, other words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from planso_connector.domain.folding import fold
 from planso_connector.domain.recognition import dictated_email
 from planso_connector.domain.recognition.plate import SpokenPlate
 from planso_connector.domain.recognition.spelling import MAX_CHARACTERS, Segment, SegmentKind, split_segments
@@ -53,9 +50,13 @@ def _mark_names(segments: Sequence[Segment]) -> list[Segment]:
     is_name = False
     for segment in segments:
         is_marked = is_name and segment.is_spelling_word
-        marked.append(Segment(SegmentKind.WORD, segment.text, start=segment.start) if is_marked else segment)
-        is_name = fold(segment.text) in NAME_LABELS or (is_name and segment.kind is SegmentKind.FILLER)
+        marked.append(_bare(segment, SegmentKind.WORD) if is_marked else segment)
+        is_name = segment.word in NAME_LABELS or (is_name and segment.kind is SegmentKind.FILLER)
     return marked
+
+
+def _bare(segment: Segment, kind: SegmentKind) -> Segment:
+    return Segment(kind, segment.text, start=segment.start, word=segment.word)
 
 
 # Words
@@ -105,7 +106,7 @@ def _may_be_model_number(segments: Sequence[Segment], i: int, in_whole_plate: fr
     if segment.kind is not SegmentKind.DIGITS or segment.is_glued or not re.fullmatch("[1-9][0-9]{2}", segment.text):
         return False
     before = segments[i - 1] if i else None
-    is_after_make = before is not None and before.kind is SegmentKind.WORD and fold(before.text) in VEHICLE_WORDS
+    is_after_make = before is not None and before.kind is SegmentKind.WORD and before.word in VEHICLE_WORDS
     return is_after_make or i not in in_whole_plate
 
 
@@ -132,14 +133,13 @@ def _extract_phones(segments: Sequence[Segment], text: str) -> tuple[tuple[str, 
     left: list[Segment] = []
     is_labelled = False
     for segment in segments:
-        word = fold(segment.text)
         if segment.kind is not SegmentKind.DIGITS:
-            is_label = word in PHONE_LABELS
+            is_label = segment.word in PHONE_LABELS
             is_labelled = is_label or (is_labelled and segment.kind is SegmentKind.FILLER)
-            left.append(Segment(SegmentKind.FILLER, segment.text, start=segment.start) if is_label else segment)
+            left.append(_bare(segment, SegmentKind.FILLER) if is_label else segment)
             continue
         before = left[-1] if left else None
-        is_plus_said = before is not None and fold(before.text) == "plus"
+        is_plus_said = before is not None and before.word == "plus"
         found, rest = _read_phone(
             segment,
             has_plus=is_plus_said or text[: segment.start].rstrip().endswith("+"),

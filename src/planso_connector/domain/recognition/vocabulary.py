@@ -4,8 +4,6 @@ Tables of the words that callers use for letters and numbers, around them, and f
 Spelling alphabets: German with first names (DIN 5009:1996 and older), German with towns (DIN 5009:2022), and NATO's.
 """
 
-from __future__ import annotations
-
 
 def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -18,6 +16,11 @@ def _sign_table(text: str) -> dict[str, tuple[str, ...]]:
         word, _, signs = entry.partition("=")
         table[word] = tuple(signs.split("|")) if signs else (word[0].upper(),)
     return table
+
+
+def _numbered(text: str, *, first: int = 0, step: int = 1) -> dict[str, int]:
+    """Parse the words of numbers in a row: `null nul | ein eins`."""
+    return {word: first + step * i for i, words in enumerate(text.split("|")) for word in words.split()}
 
 
 SPELLING_WORDS = _sign_table(
@@ -60,36 +63,29 @@ LETTER_NAMES = _sign_table(
 )
 UNAMBIGUOUS_LETTER_NAMES = _word_set("jot jott zet zett tset tsett vau fau ix iks ypsilon ueppsilon")
 
-DIGIT_WORDS = {
-    "null": 0, "nul": 0, "ein": 1, "eins": 1, "zwei": 2, "zwo": 2, "drei": 3, "vier": 4, "fuenf": 5, "funf": 5,
-    "fuenef": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9,
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "niner": 9,
-}  # fmt: skip
-TEENS = {
-    "zehn": 10, "elf": 11, "zwoelf": 12, "zwolf": 12, "dreizehn": 13, "vierzehn": 14, "fuenfzehn": 15, "funfzehn": 15,
-    "sechzehn": 16, "sechszehn": 16, "siebzehn": 17, "siebenzehn": 17, "achtzehn": 18, "neunzehn": 19,
-    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19,
-}  # fmt: skip
-GERMAN_TENS = {
-    "zwanzig": 20, "dreissig": 30, "dreizig": 30, "vierzig": 40, "fuenfzig": 50, "funfzig": 50, "sechzig": 60,
-    "sechszig": 60, "siebzig": 70, "siebenzig": 70, "achtzig": 80, "neunzig": 90,
-}  # fmt: skip
-ENGLISH_TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
+DIGIT_WORDS = _numbered(
+    "null nul zero | ein eins one | zwei zwo two | drei three | vier four | fuenf funf fuenef five | sechs six | "
+    "sieben seven | acht eight | neun nine niner"
+)
+TEENS = _numbered(
+    "zehn ten | elf eleven | zwoelf zwolf twelve | dreizehn thirteen | vierzehn fourteen | fuenfzehn funfzehn fifteen"
+    " | sechzehn sechszehn sixteen | siebzehn siebenzehn seventeen | achtzehn eighteen | neunzehn nineteen",
+    first=10,
+)
+GERMAN_TENS = _numbered(
+    "zwanzig | dreissig dreizig | vierzig | fuenfzig funfzig | sechzig sechszig | siebzig siebenzig | achtzig | "
+    "neunzig",
+    first=20,
+    step=10,
+)
+ENGLISH_TENS = _numbered("twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety", first=20, step=10)
 BELOW_100 = {**DIGIT_WORDS, **TEENS, **GERMAN_TENS, **ENGLISH_TENS}
 MAGNITUDES = {"hundert": 100, "tausend": 1000, "hundred": 100, "thousand": 1000}
-DIGIT_PLURALS = {
-    "nullen": 0, "einsen": 1, "einser": 1, "zweien": 2, "zweier": 2, "dreien": 3, "dreier": 3, "vieren": 4,
-    "vierer": 4, "fuenfen": 5, "fuenfer": 5, "sechsen": 6, "sechser": 6, "siebenen": 7, "siebener": 7,
-    "achten": 8, "achter": 8, "neunen": 9, "neuner": 9,
-}  # fmt: skip
-REPETITIONS = {
-    "doppel": 2, "doppelt": 2, "doppelte": 2, "double": 2, "zweimal": 2, "zwomal": 2, "dreifach": 3, "triple": 3,
-    "dreimal": 3, "viermal": 4,
-}  # fmt: skip
+DIGIT_PLURALS = _numbered(
+    "nullen | einsen einser | zweien zweier | dreien dreier | vieren vierer | fuenfen fuenfer | sechsen sechser | "
+    "siebenen siebener | achten achter | neunen neuner"
+)
+REPETITIONS = _numbered("doppel doppelt doppelte double zweimal zwomal | dreifach triple dreimal | viermal", first=2)
 
 FILLER_WORDS = _word_set(
     """

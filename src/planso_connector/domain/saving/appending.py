@@ -4,8 +4,6 @@ Append a line to a text field, and take it out again. Pure.
 An operation keeps the line alone: the text around it is only known when the operation is saved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date

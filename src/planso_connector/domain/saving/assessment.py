@@ -6,8 +6,6 @@ form that two agreeing readings show afterwards. PlanSo may derive, copy, renew 
 that are left, a new value is somebody's edit and a lost one is damage.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Recognise what PlanSo derives from a requested change by itself: copies, week numbers, sums, timestamps. Pure."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, datetime, timedelta
 from typing import NamedTuple

@@ -5,8 +5,6 @@ PlanSo stores some values in a notation of its own: plates in capitals, phone nu
 decimals of a column. That is a success. A truncated text, a capped number or `?` in place of letters are not.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Check that an order is the one a write was recorded for: PlanSo may reuse the number of a deleted order. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 

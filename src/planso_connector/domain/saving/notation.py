@@ -5,8 +5,6 @@ comma, grouped thousands. An empty or unknown text gives PlanSo's German notatio
 Source: the PlanSo protocol's section 10: a field can be stored in another notation than it is shown.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Decide which controls of a damaged operation a restore writes back, and with which values. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from planso_connector.domain.errors import EditConflict, Invalid, NotPossible, Problem

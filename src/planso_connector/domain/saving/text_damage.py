@@ -1,7 +1,5 @@
 """Tell whether two texts of a form mean the same, or one is the other truncated or in a broken encoding. Pure."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote, unquote_plus
 

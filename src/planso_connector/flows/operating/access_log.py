@@ -3,8 +3,6 @@ Access log: who was entry which orders, and when each API key was last used. Rec
 and written every 15 seconds, one transaction for each batch. A crash loses what was recorded since.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress

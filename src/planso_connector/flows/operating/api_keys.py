@@ -1,7 +1,5 @@
 """Create, list, revoke and rotate API keys; one write transaction each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 

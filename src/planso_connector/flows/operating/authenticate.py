@@ -1,7 +1,5 @@
 """Authenticate a caller by API key. One read transaction; none while nobody has written to the database since."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from time import monotonic
 

@@ -1,7 +1,5 @@
 """Doctor: examine a PlanSo installation, or parse unreadable pages again. Only reads; no transaction, no write."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields

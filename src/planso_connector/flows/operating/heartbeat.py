@@ -1,7 +1,5 @@
 """Heartbeats, by which background loops show that they are not stuck."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 Heartbeat = Callable[[float], None]

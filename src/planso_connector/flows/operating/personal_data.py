@@ -3,8 +3,6 @@ Personal data: export and erase what is held of a person. Searching a batch of r
 transactions of their own, so that nobody waits long; the erasure is recorded in one transaction at the end.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """Log in to PlanSo on request, and remember a rejected login across restarts."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import hmac

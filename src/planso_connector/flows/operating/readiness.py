@@ -5,15 +5,13 @@ One read transaction, and at most every few seconds one small write: reads don't
 another program has locked.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -59,7 +57,7 @@ class Check:
     name: str
     ok: bool
     words: str
-    since: str
+    since: Instant
     required: bool = True
 
 
@@ -134,7 +132,7 @@ class ReadinessProbe:
         self._write_setting = writes
         self._profile = profile or SaveStyleOrigin()
         self._process_checks = of_process
-        self._since: dict[str, tuple[bool, str]] = {}
+        self._since: dict[str, tuple[bool, Instant]] = {}
         self._probed: tuple[float, _Result] | None = None
         self._probing = asyncio.Lock()
 
@@ -165,7 +163,7 @@ class ReadinessProbe:
             self._silent_since(),
         )
 
-    def _check(self, name: str, result: _Result, *, required: bool = True, since: str | None = None) -> Check:
+    def _check(self, name: str, result: _Result, *, required: bool = True, since: Instant | None = None) -> Check:
         """`since`: from when on it is so, if that is known better than by checking now."""
         ok, words = result
         known = self._since.get(name)
@@ -173,7 +171,7 @@ class ReadinessProbe:
             known = self._since[name] = (ok, since or format_instant(self._clock()))
         return Check(name, ok, words, known[1], required)
 
-    def _silent_since(self) -> str | None:
+    def _silent_since(self) -> Instant | None:
         silent = self._database.seconds_silent
         return None if silent is None else format_instant(self._clock() - timedelta(seconds=silent))
 

@@ -3,8 +3,6 @@ Retention: delete what was kept for long enough, a batch of rows in each transac
 by a lease that each batch renews in its own transaction.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.store import leases, retention
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.operations import IDEMPOTENCY_KEY_LIFETIME
@@ -44,7 +42,7 @@ class Retention:
         self._database = database
         self._clock = clock
         self._holder = leases.generate_holder()
-        drops: dict[str, tuple[timedelta, Callable[[Transaction, str], int]]] = {
+        drops: dict[str, tuple[timedelta, Callable[[Transaction, Instant], int]]] = {
             "unreadable_pages": (periods.unreadable_pages, retention.drop_unreadable_pages),
             "access_log": (periods.access_log, retention.drop_access_log),
             "sync_runs": (periods.sync_runs, retention.drop_sync_runs),
@@ -56,8 +54,7 @@ class Retention:
 
     async def run(self) -> dict[str, int] | None:
         """Delete what is due. Returns rows by kind; None where another process does it. Raises StoreUnavailable."""
-        lease = self._lease()
-        if not await self._database.write(lambda tx: leases.acquire(tx, _NAME, **lease)):
+        if not await self._database.write(self._acquire):
             return None
         now = self._clock()
         dropped: Counter[str] = Counter()
@@ -73,14 +70,16 @@ class Retention:
             log.info("retention", **dropped)
         return dict(dropped)
 
-    async def _drop_batch(self, drop: Callable[[Transaction, str], int], before: str) -> int:
-        lease = self._lease()
-        return await self._database.write(lambda tx: drop(tx, before) if leases.renew(tx, _NAME, **lease) else 0)
+    async def _drop_batch(self, drop: Callable[[Transaction, Instant], int], before: Instant) -> int:
+        return await self._database.write(lambda tx: drop(tx, before) if self._acquire(tx) else 0)
 
-    def _drop_operations(self, tx: Transaction, before: str) -> int:
+    def _drop_operations(self, tx: Transaction, before: Instant) -> int:
         keys_before = format_instant(self._clock() - IDEMPOTENCY_KEY_LIFETIME)
         return retention.drop_operations(tx, before, keys_before)
 
-    def _lease(self) -> dict[str, str]:
+    def _acquire(self, tx: Transaction) -> bool:
+        """Acquire or renew the lease."""
         now = self._clock()
-        return {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE)}
+        return leases.acquire(
+            tx, _NAME, holder=self._holder, now=format_instant(now), until=format_instant(now + LEASE)
+        )

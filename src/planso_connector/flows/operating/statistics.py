@@ -1,7 +1,5 @@
 """Statistics of a running connector for metrics: one read transaction, and now and then a second one that counts."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@ Limit how many requests wait at once. A waiting request holds a slot of CONNECTO
 that wait for a slow PlanSo would keep out those that read.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -4,8 +4,6 @@ Freshness: whether the mirror is stale, and reading one order live when the mirr
 Staleness depends on the sync runs alone, read in one short transaction at most. A live reading is stored like a sync's.
 """
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 

@@ -3,8 +3,6 @@ Find the orders that a caller may mean: one read transaction collects candidates
 each step; `domain.recognition.matching` scores them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -12,14 +10,13 @@ from itertools import combinations, product
 from planso_connector.domain.language import Language
 from planso_connector.domain.recognition import emails, matching, names, phones, plate
 from planso_connector.domain.recognition.clarifying_question import choose_question
-from planso_connector.domain.recognition.matching import LookupQuery, Match
+from planso_connector.domain.recognition.matching import LookupQuery, Match, OrderFacts
 from planso_connector.domain.recognition.plate import SpokenPlate
 from planso_connector.domain.recognition.transcript import Transcript, parse_transcript
 from planso_connector.flows.querying.orders import QUERY_TIMEOUT, mirror_not_filled_error
 from planso_connector.flows.querying.reindex import not_indexed_error
 from planso_connector.store import lookup_keys, sync_runs
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.transaction import Row
 from planso_connector.store.lookup_keys import KeyKind, KeySearch, RebuildProgress
 
 MAX_EXACT = 200
@@ -52,8 +49,8 @@ class LookupRequest:
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    matches: tuple[tuple[Match, Row], ...]
-    """Best first, with the order's row."""
+    matches: tuple[Match, ...]
+    """Best first."""
     is_certain: bool
     clarifying_question: str | None
     query: LookupQuery
@@ -70,21 +67,19 @@ class LookupService:
         """Raises IndexNotReady or NotFilled where nothing is found while keys or mirror are incomplete."""
         query = parse_request(request)
 
-        def work(tx: Transaction) -> tuple[list[Row], RebuildProgress | None]:
-            ids = dict.fromkeys(_candidates(KeySearch(tx, archived=archived), query))
-            rows = lookup_keys.load_candidates(tx, list(ids)[:MAX_CANDIDATES])
-            return rows, lookup_keys.read_rebuild_progress(tx)
+        def work(tx: Transaction) -> tuple[list[OrderFacts], RebuildProgress | None]:
+            ids = dict.fromkeys(_candidate_ids(KeySearch(tx, archived=archived), query))
+            candidates = lookup_keys.load_candidates(tx, list(ids)[:MAX_CANDIDATES])
+            return candidates, lookup_keys.read_rebuild_progress(tx)
 
-        found, rebuild = await self._database.read(work, within=QUERY_TIMEOUT)
-        rows = {row["id"]: row for row in found}
-        matches = (matching.match_order(query, lookup_keys.order_facts(row)) for row in found)
+        candidates, rebuild = await self._database.read(work, within=QUERY_TIMEOUT)
+        matches = (matching.match_order(query, facts) for facts in candidates)
         ranking = matching.rank_matches(match for match in matches if match is not None)
         if not ranking.matches:
             await self._check_completeness(rebuild)
         is_certain = ranking.is_certain and rebuild is None
         question = None if is_certain else choose_question(ranking.matches, language)
-        best = tuple((match, rows[match.order_id]) for match in ranking.matches[:limit])
-        return LookupResult(best, is_certain, question, query, rebuild)
+        return LookupResult(ranking.matches[:limit], is_certain, question, query, rebuild)
 
     async def _check_completeness(self, rebuild: RebuildProgress | None) -> None:
         if rebuild is not None:
@@ -113,8 +108,8 @@ def _parse_phone(text: str) -> Transcript:
     return said if said.phones else parse_transcript(f"Telefon {text}")
 
 
-def _candidates(search: KeySearch, query: LookupQuery) -> Iterable[int]:
-    """Order ids, the likeliest first, since they are cut at `MAX_CANDIDATES`."""
+def _candidate_ids(search: KeySearch, query: LookupQuery) -> Iterable[int]:
+    """The likeliest first, since they are cut at `MAX_CANDIDATES`."""
     whole_plates = [spoken.key for spoken in query.plates if not spoken.is_part]
     yield from search.plates(whole_plates, MAX_EXACT)
     for text in query.phones:

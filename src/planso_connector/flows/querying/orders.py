@@ -5,8 +5,6 @@ All that look at an order raise NotFound where there is none or where it was del
 has filled the mirror yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """An order's progress: one short read transaction, before it at most one for whether the mirror is stale."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from planso_connector.domain.clock import Clock, parse_instant

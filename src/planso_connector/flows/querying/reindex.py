@@ -5,8 +5,6 @@ One process does it at a time, by a lease that each batch renews in its own tran
 progress, so that an interrupted rebuild continues and searches can say that they are incomplete.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -60,10 +58,10 @@ class Reindexer:
 
     async def _step(self, step: Callable[[Transaction], T]) -> T:
         now = self._clock()
-        lease = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE_DURATION)}
+        now_text, until = format_instant(now), format_instant(now + LEASE_DURATION)
 
         def work(tx: Transaction) -> T:
-            if not leases.acquire(tx, _LEASE, **lease):
+            if not leases.acquire(tx, _LEASE, holder=self._holder, now=now_text, until=until):
                 raise NotPossible("Another process is rebuilding the search index; wait until it is done.")
             return step(tx)
 

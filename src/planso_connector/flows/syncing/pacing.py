@@ -3,8 +3,6 @@ Pacing: a sync yields to callers, and writes to PlanSo yield to reads. Reading a
 busy for some milliseconds: with a PlanSo that answers at once, callers would get next to nothing of it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from time import monotonic

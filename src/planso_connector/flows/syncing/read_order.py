@@ -4,8 +4,6 @@ Read an order from PlanSo into the mirror. PlanSo is requested first, then one t
 Used by all flows that read orders: the sync, live reads, the read-back of a write.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import PageChanged, PlansoError, PlansoUnavailable, StoreUnavailable
 from planso_connector.domain.fields import Value
 from planso_connector.domain.order import (
@@ -130,7 +128,7 @@ class OrderReader:
             changed, (*doubts, *find_oversized(entry, parts)), _filled_labels(mirrored), _filled_labels(form)
         )
 
-    async def _store(self, order: Order, entry: BoardEntry | None, read_at: str, *, with_parts: bool) -> bool:
+    async def _store(self, order: Order, entry: BoardEntry | None, read_at: Instant, *, with_parts: bool) -> bool:
         now = self._now()
         fingerprint = fingerprint_entry(entry) if entry is not None else None
         saved = await self._database.write(
@@ -140,28 +138,28 @@ class OrderReader:
         )
         return saved.outcome in (SaveOutcome.INSERTED, SaveOutcome.CHANGED)
 
-    async def store_form(self, form: FormReading, mirrored: Order | None, read_at: str) -> None:
+    async def store_form(self, form: FormReading, mirrored: Order | None, read_at: Instant) -> None:
         """Store a form that was read for another purpose; nothing if the order is not in the mirror."""
         if mirrored is not None:
             believed, _ = check_form(mirrored, form)
             await self._store(update_from_form(mirrored, believed), None, read_at, with_parts=False)
 
-    async def replace_order(self, order_id: int, form: FormReading, read_at: str) -> None:
+    async def replace_order(self, order_id: int, form: FormReading, read_at: Instant) -> None:
         """Store the order as it is now, whatever the mirror held: its number belongs to another order now."""
         await self._store(await self.compose_order(order_id, form), None, read_at, with_parts=True)
 
-    async def mark_deleted(self, order_id: int, read_at: str) -> None:
+    async def mark_deleted(self, order_id: int, read_at: Instant) -> None:
         """Mark the order deleted; `read_at`: when the request that found it missing in PlanSo was started."""
         now = self._now()
         await self._database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
 
-    async def store_form_unless_empty(self, order_id: int, form: FormReading, read_at: str) -> None:
+    async def store_form_unless_empty(self, order_id: int, form: FormReading, read_at: Instant) -> None:
         """Store a form that was read in passing; nothing if the order is not in the mirror or its form is empty."""
         mirrored = await self.load_mirrored(order_id)
         if mirrored is not None and not form.is_blank and not is_emptied(mirrored.values, form):
             await self.store_form(form, mirrored, read_at)
 
-    async def edits_since(self, order_id: int, instant: str) -> list[list[history.Change]]:
+    async def edits_since(self, order_id: int, instant: Instant) -> list[list[history.Change]]:
         """What was changed in PlanSo since `instant`, by version, oldest first."""
         return await self._database.read(lambda tx: history.edits_since(tx, order_id, instant))
 
@@ -213,7 +211,7 @@ class OrderReader:
         entry = next((entry for entry in board if entry.order_id == order_id), None)
         return compose_order(entry, order_id, form, parts)
 
-    def _now(self) -> str:
+    def _now(self) -> Instant:
         return format_instant(self._clock())
 
 

@@ -1,11 +1,10 @@
 """The progress of a sync run, and the failures and doubts it met. Holds no customer data."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.domain.page_drift import Doubt, DoubtKind
 from planso_connector.flows.syncing.read_order import ReadResult
@@ -55,7 +54,7 @@ class RunProgress:
     """A running sync. Counts are orders."""
 
     run_id: str
-    started_at: str
+    started_at: Instant
     kind: str
     phase: SyncPhase = SyncPhase.LIST
     done: int = 0

@@ -3,8 +3,6 @@ Sync: one run at a time among all processes on a database. Its start and its end
 and release the lease; in between, a heartbeat stores the progress and renews the lease.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, format_instant, parse_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
 from planso_connector.domain.page_drift import DoubtKind
 from planso_connector.domain.priority import has_priority
@@ -222,7 +220,7 @@ class Sync:
             instant = self._clock()
             now, until = format_instant(instant), format_instant(instant + LEASE_DURATION)
 
-            def work(tx: Transaction, now: str = now, until: str = until) -> None:
+            def work(tx: Transaction, now: Instant = now, until: Instant = until) -> None:
                 leases.renew(tx, LEASE_NAME, holder=self._holder, now=now, until=until)
                 counts = progress.counts(self._planso.request_count - sent_before)
                 sync_runs.record_progress(tx, progress.run_id, now=now, **counts)

@@ -5,8 +5,6 @@ Each order is stored in a transaction of its own as soon as it is read, so a run
 one continues from there.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, LoginRejected, PlansoError
 from planso_connector.domain.order import BoardEntry
 from planso_connector.domain.reconcile import MirroredOrder, OrderToRead, ReconcilePolicy, SyncPlan, reconcile
@@ -146,7 +144,7 @@ class SyncRun:
     async def _read(self, reading: OrderToRead, *, accept: bool) -> None:
         self.progress.record_read(await self.reader.read(reading.entry, accept=accept))
 
-    async def _check_removed(self, order_id: int, listed_at: str) -> None:
+    async def _check_removed(self, order_id: int, listed_at: Instant) -> None:
         """Check an order that left the list: it was deleted if PlanSo has no form of it, archived if it has."""
         read_at = self._now()
         mirrored = await self.reader.load_mirrored(order_id)
@@ -200,5 +198,5 @@ class SyncRun:
         self.progress.done += 1
         self.progress.consecutive_failures = 0
 
-    def _now(self) -> str:
+    def _now(self) -> Instant:
         return format_instant(self.clock())

@@ -5,8 +5,6 @@ With little at stake: first, one control that holds nothing but the trial's own 
 form. Only where PlanSo keeps its value, a changed control is sent alone. The caller reverts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 

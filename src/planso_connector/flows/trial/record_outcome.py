@@ -1,14 +1,12 @@
 """Record how a write trial ended, and whether writes go on. Each outcome is one transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from planso_connector.domain import stored_errors
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import Damaged
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import Order
@@ -52,7 +50,7 @@ class OutcomeRecorder:
         await self._database.write(work)
         log.info("trial_finished", order_id=self._order_id, operation=self._operation, sends=outcome.sends)
 
-    async def record_unreverted(self, differences: Sequence[Difference], reason: str, sent_at: str | None) -> None:
+    async def record_unreverted(self, differences: Sequence[Difference], reason: str, sent_at: Instant | None) -> None:
         """The order holds something of the trial, or may: writes to it stay stopped, and a restore is possible."""
 
         def work(tx: Transaction) -> None:
@@ -108,7 +106,7 @@ class OutcomeRecorder:
         log.info("writes_stopped", operation=self._operation, order_id=self._order_id, whole=True, columns=columns)
         return lost
 
-    def _now(self) -> str:
+    def _now(self) -> Instant:
         return format_instant(self._clock())
 
     def _release(self, tx: Transaction) -> None:
@@ -125,7 +123,7 @@ class OutcomeRecorder:
             now=self._now(),
         )
 
-    def _build_operation(self, differences: Sequence[Difference], message: str, sent_at: str | None) -> Operation:
+    def _build_operation(self, differences: Sequence[Difference], message: str, sent_at: Instant | None) -> Operation:
         """The trial as a damaged operation, which can be restored."""
         return Operation(
             self._operation,

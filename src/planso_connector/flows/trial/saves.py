@@ -3,13 +3,11 @@ The saves of a write trial. Each is planned on a form that two readings agree on
 and all controls are compared. What the trial changed is remembered, so that it can be reverted. No transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import ConnectorError, PlansoRefused, PlansoUnavailable, PlansoUnsure
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
@@ -50,7 +48,7 @@ class TrialSave:
     error: PlansoRefused | PlansoUnsure | None
     """PlanSo's refusal, or why its response proves nothing."""
     pair_count: int
-    read_at: str
+    read_at: Instant
 
     @property
     def is_clean(self) -> bool:
@@ -95,7 +93,7 @@ class TrialSaver:
         self.profile = profile
         self.original = original
         self.completed: list[TrialSave] = []
-        self.started_at: str | None = None
+        self.started_at: Instant | None = None
         """When the first save was sent."""
         self._planso = planso
         self._live = live

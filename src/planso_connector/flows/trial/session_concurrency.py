@@ -1,7 +1,5 @@
 """Measure whether PlanSo serves two requests of one session at once."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

@@ -6,8 +6,6 @@ Nothing is recorded in the outbox. While the trial runs, writes to the order are
 database, and a lease keeps a second trial away. Transactions: at the beginning, before each step, and at the end.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Choose what a write trial changes of an order: one text and one date of the form. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta

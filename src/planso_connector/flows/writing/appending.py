@@ -5,8 +5,6 @@ A line counts as saved where it stands in the form more often than in the form t
 lost response appends nothing twice, and text that others add meanwhile does not matter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from planso_connector.domain.errors import FieldMismatch, Invalid, Problem

@@ -1,14 +1,12 @@
 """Claim: one process's hold on one operation while it carries it out. Each step is a transaction of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import AmbiguousCreate, ConnectorError, Expired, PlansoRefused, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
@@ -75,16 +73,17 @@ class Claim:
         self._can_send = can_send
 
     @property
-    def deadline(self) -> str:
+    def deadline(self) -> Instant | None:
         """When to give up; extended by what the clock jumped ahead since the operation was recorded."""
-        deadline, ahead = self.operation.deadline_at, self._jumps.jumped_ahead_since(self.operation.created_at)
-        return format_instant(parse_instant(deadline) + ahead) if ahead and deadline else deadline
+        deadline, created_at = self.operation.deadline_at, self.operation.created_at
+        ahead = self._jumps.jumped_ahead_since(created_at) if created_at is not None else None
+        return format_instant(parse_instant(deadline) + ahead) if ahead and deadline is not None else deadline
 
     @property
     def is_past_deadline(self) -> bool:
-        return format_instant(self._clock()) >= self.deadline
+        return self.deadline is None or format_instant(self._clock()) >= self.deadline
 
-    def check_sendable(self, looked_at: str) -> None:
+    def check_sendable(self, looked_at: Instant) -> None:
         """
         Raises Expired past the deadline, AmbiguousCreate where a restored database can't tell whether it was sent, and
         Postponed where an earlier send, not seen in PlanSo by a look that began at `looked_at`, may still take effect:
@@ -178,7 +177,7 @@ class Claim:
             last = max(last, restored_at)  # a process on the database before its restore may have sent until then
         return parse_instant(last) + self._landing_time + self._jumps.jumped_ahead_since(last)
 
-    def _is_in_future(self, instant: str) -> bool:
+    def _is_in_future(self, instant: Instant) -> bool:
         return parse_instant(instant) > self._clock() + CLOCK_TOLERANCE
 
     def _next_look(self) -> datetime:

@@ -1,7 +1,5 @@
 """Dry run: what a write would change in PlanSo's form as it is now. Nothing is recorded or sent."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager

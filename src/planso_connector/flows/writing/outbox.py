@@ -3,8 +3,6 @@ Outbox worker: claim due operations, push them, renew their claims, wake waiting
 release is one transaction; any number of processes may share the database.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import math

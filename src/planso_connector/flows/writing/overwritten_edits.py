@@ -4,8 +4,6 @@ Find edits by people in PlanSo that a save overwrote, from what was read before 
 They are reported and not written again: nobody asked for that, and what a person did since may be intended.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Check a write against the form as it is now: what the caller relies on must not have changed since. Pure."""
 
-from __future__ import annotations
-
 from planso_connector.domain.errors import EditConflict
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Conflict, Operation

@@ -3,8 +3,6 @@ Push: one attempt at one claimed operation, after which it is settled or postpon
 requests to PlanSo; the order read back, its history and the settled operation are stored in one transaction.
 """
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from random import Random
@@ -12,7 +10,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain import retry, stored_errors
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import (
     AmbiguousCreate,
     ConnectorError,
@@ -172,11 +170,11 @@ class Pusher:
 
     async def _postpone(self, claim: Claim, postponed: Postponed) -> None:
         operation, now = claim.operation, self._clock()
-        next_at: str = format_instant(
+        next_at: Instant = format_instant(
             postponed.not_before or now + retry.compute_backoff(operation.attempts, self._dice)
         )
         if not isinstance(postponed, PostponedByStop):  # while writes are stopped, the deadline does not count
-            next_at = min(next_at, max(claim.deadline, format_instant(now)))
+            next_at = min(next_at, max(claim.deadline or next_at, format_instant(now)))
         await self._database.write(
             lambda tx: operations.postpone(
                 tx,
@@ -193,7 +191,7 @@ class Pusher:
         log.info("operation_postponed", operation=operation.id, attempts=operation.attempts, next_at=next_at, error=why)
 
 
-def _store_order(tx: Transaction, operation: Operation, end: _Settlement, author: Author | None, now: str) -> None:
+def _store_order(tx: Transaction, operation: Operation, end: _Settlement, author: Author | None, now: Instant) -> None:
     """Store what was read back, and what the save showed. Raises Postponed where the operation can't be settled yet."""
     read_back = end.read_back
     if end.state is OperationState.EXPIRED and write_stops.is_deadline_paused(tx, operation):
@@ -225,7 +223,7 @@ def _build_author(operation: Operation, read_back: ReadBack | None) -> Author:
     return Author(operation.id, operation.caller, target_fields(operation.requested), labels, side_effects, is_whole)
 
 
-def _record_evidence(tx: Transaction, operation: Operation, read_back: ReadBack, now: str) -> None:
+def _record_evidence(tx: Transaction, operation: Operation, read_back: ReadBack, now: Instant) -> None:
     """Record what the compared save shows about this PlanSo, and stop writes where it did damage."""
     scope = read_back.stop_scope
     if read_back.pair_count:

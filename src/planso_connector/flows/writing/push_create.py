@@ -8,8 +8,6 @@ made, for one whose form holds every requested value. Exactly one is the created
 the vehicle or the person, need a person to decide: an order is never created twice.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from planso_connector.domain.clock import Clock, format_instant, parse_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import (
     AmbiguousCreate,
     Invalid,
@@ -32,12 +30,7 @@ from planso_connector.domain.saving.identity import build_identity, is_other_ord
 from planso_connector.flows.syncing.read_order import RECHECK_DELAY, OrderReader
 from planso_connector.flows.writing import overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
-from planso_connector.flows.writing.read_back import (
-    START_TIMEOUT,
-    LiveForms,
-    ReadBack,
-    SavedOtherwise,
-)
+from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack, SavedOtherwise
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.http.throttle import urgent_requests
@@ -152,11 +145,12 @@ class CreatePush:
     async def _list_orders(self) -> set[int]:
         return {entry.order_id for entry in await self._planso.read_board()}
 
-    async def _list_older(self, before: str) -> set[int]:
+    async def _list_older(self, before: Instant | None) -> set[int]:
         """The orders that the mirror had before an instant, and those that creates made."""
 
         def work(tx: Transaction) -> set[int]:
-            return orders.list_ids_first_seen_before(tx, before) | operations.list_created_orders(tx)
+            older = orders.list_ids_first_seen_before(tx, before) if before is not None else set()
+            return older | operations.list_created_orders(tx)
 
         return await self._database.read(work)
 
@@ -166,7 +160,7 @@ class CreatePush:
         assert sent_at is not None, "only what was sent is searched"
         # Operations without a deadline are from a version that did not record when orders were first seen.
         is_time_known = bool(claim.operation.deadline_at) and not claim.was_clock_set_back
-        before = format_instant(parse_instant(sent_at) - CLOCK_SKEW) if is_time_known else ""
+        before = format_instant(parse_instant(sent_at) - CLOCK_SKEW) if is_time_known else None
         new = await self._list_orders() - _listed_before(claim)
         candidates = sorted(new - await self._list_older(before))
         if len(candidates) > MAX_CANDIDATES:

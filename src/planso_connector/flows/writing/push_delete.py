@@ -3,8 +3,6 @@ Push a deletion: send it, and check that the order is gone. The only transaction
 `push` settles the operation.
 """
 
-from __future__ import annotations
-
 import asyncio
 from functools import partial
 

@@ -7,14 +7,12 @@ PlanSo's forms carry no version, so an edit between the last reading and the sav
 request long. Edits that a save is seen to have overwritten are reported, never written again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import (
     Damaged,
     EditConflict,
@@ -37,13 +35,7 @@ from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.writing import appending, overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
-from planso_connector.flows.writing.read_back import (
-    FormAfterSave,
-    LiveForms,
-    ReadBack,
-    SavedOtherwise,
-    apply_reading,
-)
+from planso_connector.flows.writing.read_back import FormAfterSave, LiveForms, ReadBack, SavedOtherwise, apply_reading
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.pages.change_plan import ChangePlan
@@ -72,7 +64,7 @@ class _Save:
     resolved: Mapping[str, Value]
     """The values to save, by field."""
     notes: tuple[str, ...]
-    read_at: str
+    read_at: Instant
     """When the form was read."""
     before: Snapshot
     volatile: frozenset[str]
@@ -147,7 +139,7 @@ class UpdatePush:
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
     async def _plan(
-        self, claim: Claim, form: Form, mirrored: Order | None, read_at: str
+        self, claim: Claim, form: Form, mirrored: Order | None, read_at: Instant
     ) -> tuple[Mapping[str, Value], ChangePlan, tuple[str, ...]]:
         """The values to save, the form's plan for them, and notes. Raises EditConflict, Invalid."""
         operation = claim.operation
@@ -296,7 +288,7 @@ class UpdatePush:
         return overwritten_edits.find_overwritten_edits(written, sent, versions, readings, now)
 
     async def _report_unchanged(
-        self, claim: Claim, form: Form, mirrored: Order | None, read_at: str, notes: tuple[str, ...]
+        self, claim: Claim, form: Form, mirrored: Order | None, read_at: Instant, notes: tuple[str, ...]
     ) -> ReadBack:
         """Nothing differs: it never did, or an earlier send took effect, of which the other changes are reported."""
         read_back = await self._live.start_read_back(form, mirrored, read_at)

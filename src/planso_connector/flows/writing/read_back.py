@@ -3,14 +3,12 @@ Read an order's form from PlanSo as it is now: before a write, to plan it, and a
 transactions are the reader's short ones, which store what was read.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from planso_connector.domain.clock import Clock, format_instant, parse_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import (
     Damaged,
     NotFound,
@@ -57,7 +55,7 @@ class ReadBack:
     order: Order | None
     """None: the order was deleted."""
     order_id: int
-    read_at: str
+    read_at: Instant
     before: Mapping[str, Value] | None = None
     """What the form held before the save; None where this attempt saved nothing."""
     notes: tuple[str, ...] = ()
@@ -89,7 +87,7 @@ class FormAfterSave:
     """
 
     form: Form
-    read_at: str
+    read_at: Instant
     readings: tuple[Form, ...]
     volatile: frozenset[str]
 
@@ -164,7 +162,7 @@ class LiveForms:
 
     async def read_for_write(
         self, operation: Operation, mirrored: Order | None, previous: Form | None = None
-    ) -> tuple[Form, str]:
+    ) -> tuple[Form, Instant]:
         """
         As `read_existing`: the form of the operation's order, and when it was read. Raises OrderIdReused, too, where it
         is another order than the operation was recorded for; the mirror gets that one then.
@@ -180,7 +178,7 @@ class LiveForms:
         await self._check_identity(operation, form, read_at)
         return form, read_at
 
-    async def _check_identity(self, operation: Operation, form: Form, read_at: str) -> None:
+    async def _check_identity(self, operation: Operation, form: Form, read_at: Instant) -> None:
         reading, identity = form.read_fields(), operation.identity or {}
         if not is_other_order(identity, reading.values):
             return
@@ -240,7 +238,7 @@ class LiveForms:
                 if not form.find_differences(readings[-2]) or len(readings) == MAX_READINGS_AFTER_SAVE:
                     return FormAfterSave(form, read_at, tuple(readings), frozenset(volatile))
 
-    async def stays_blank(self, form: Form, sent_at: str | None) -> bool:
+    async def stays_blank(self, form: Form, sent_at: Instant | None) -> bool:
         """Whether a blank form was saved longer ago than temporary faults last, while PlanSo shows another order."""
         if sent_at is None or self._clock() - parse_instant(sent_at) < timedelta(seconds=self._blank_for):
             return False
@@ -263,7 +261,7 @@ class LiveForms:
                 return True
         return False
 
-    async def start_read_back(self, form: Form, mirrored: Order | None, read_at: str) -> ReadBack:
+    async def start_read_back(self, form: Form, mirrored: Order | None, read_at: Instant) -> ReadBack:
         """The order of a form just read; its parts are read, too, where the mirror does not have the order."""
         assert form.order_id is not None, "the form of an existing order"
         if mirrored is not None:

@@ -1,7 +1,5 @@
 """Estimate how long a write waits for its first attempt, so that a caller whose wait is too short gets 202 at once."""
 
-from __future__ import annotations
-
 from itertools import takewhile
 
 MAX_AGE = 60.0

@@ -4,8 +4,6 @@ Accept a write: record it as an operation in one transaction, after which it can
 The same transaction checks the idempotency key, the version that the caller relies on, stops and duplicates.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -223,6 +221,7 @@ class WriteService:
 
     def _record(self, tx: Transaction, operation: Operation, request: WriteRequest) -> Operation:
         if operation.idempotency_key is not None:
+            assert operation.created_at is not None, "operations are recorded with their time"
             earlier = operations.find_by_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
             if earlier is not None and earlier.request == operation.request:
                 return earlier
@@ -331,7 +330,9 @@ class WriteService:
     async def wait_until_settled(self, operation: Operation, seconds: float) -> Operation:
         """The operation when it is settled, the time is up, or it is clear that it will not be settled by then."""
         until = format_instant(self._clock() + timedelta(seconds=seconds))
-        return await self._outbox.wait_until_settled(operation, seconds, give_up=lambda now: now.next_at > until)
+        return await self._outbox.wait_until_settled(
+            operation, seconds, give_up=lambda now: (now.next_at or until) > until
+        )
 
     async def cancel(self, operation_id: str) -> Operation:
         """Raises NotFound, and NotPossible where it is settled or something may have been sent."""

@@ -4,8 +4,6 @@ Report and resume stopped writes, and restore damaged ones. Each method is one t
 Writes are stopped when a damaged operation is settled (`push`); a claim checks before each send that they are not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta

@@ -6,8 +6,6 @@ one after a round that was several times slower than usual. A round is as many r
 errors go on, growing pauses keep all but one probing read away. `Retry-After` is kept to by all. Durations in seconds.
 """
 
-from __future__ import annotations
-
 import math
 import random
 import re

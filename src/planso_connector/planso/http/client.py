@@ -4,14 +4,11 @@ Requests to PlanSo: its pages, saves and logins. Source: the PlanSo protocol.
 Messages of errors name the page and the order, never a cookie, a password or customer data.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx2
@@ -73,17 +70,6 @@ TOTAL_TIMEOUT_FACTOR = 2
 
 _MAX_REDIRECTS = 100
 """httpx2 counts the steps of the authentication as redirects: eight sessions with a redirected login each."""
-
-
-@dataclass(frozen=True, slots=True)
-class _PageRequest:
-    """`name`: the page in words. `kind`: the page as `PageChanged.page` names it. `parameters`: the query."""
-
-    name: str
-    kind: str
-    method: str
-    parameters: Mapping[str, str]
-    order_id: int | None = None
 
 
 class PlansoClient:
@@ -159,7 +145,7 @@ class PlansoClient:
     async def read_board(self) -> list[BoardEntry]:
         """All current orders. Raises PlansoUnavailable, LoginRejected, PageChanged, as every method that reads does."""
         parameters = {"m": self._profile.calls.board, "filterID": ""}
-        return await self._read(_PageRequest("the list of orders", "list", "POST", parameters), parse_board)
+        return await self._read("the list of orders", "list", "POST", parameters, parse_board)
 
     async def read_form(self, order_id: int) -> Form:
         """The order's form now. An unknown order has a blank one (`is_blank`), or raises PageChanged."""
@@ -185,7 +171,7 @@ class PlansoClient:
             "call_back_class": self._profile.calls.form_call_back_class,
             "callback": "",
         }
-        return await self._read(_PageRequest(page, "form", "POST", parameters, order_id), parse)
+        return await self._read(page, "form", "POST", parameters, parse, order_id)
 
     async def read_parts(self, order_id: int) -> PartsReading:
         page = f"the parts of order {order_id}"
@@ -194,7 +180,7 @@ class PlansoClient:
         def parse(answer: Any) -> PartsReading:
             return parse_parts(_require_object(answer, page), self._profile.parts, order_id)
 
-        return await self._read(_PageRequest(page, "parts", "GET", parameters, order_id), parse)
+        return await self._read(page, "parts", "GET", parameters, parse, order_id)
 
     @property
     def tab_names(self) -> tuple[str, ...]:
@@ -204,8 +190,8 @@ class PlansoClient:
     async def read_tab(self, name: str, order_id: int) -> ParsedTab:
         """The tab `name`, one of `tab_names`."""
         parameters = tab_parameters(name, self._profile.calls.tabs, order_id)
-        request = _PageRequest(f"the tab {name} of order {order_id}", name, "GET", parameters, order_id)
-        return await self._read(request, lambda answer: parse_tab(name, answer))
+        page = f"the tab {name} of order {order_id}"
+        return await self._read(page, name, "GET", parameters, lambda answer: parse_tab(name, answer), order_id)
 
     @asynccontextmanager
     async def hold_slot(self) -> AsyncIterator[None]:
@@ -296,32 +282,39 @@ class PlansoClient:
 
     # -- requests
 
-    async def _read(self, page: _PageRequest, parse: Callable[[Any], T]) -> T:
-        """Send the request and parse the JSON of the response. A PageChanged goes to `on_page_changed` first."""
-        kind = f"tab {page.kind}" if page.kind in self._profile.calls.tabs else page.kind
-        max_bytes = self._max_response_bytes * (BOARD_SIZE_FACTOR if page.kind == "list" else 1)
-        info = RequestInfo(kind, page.parameters.get("submode", ""), is_retryable=True, max_bytes=max_bytes)
+    async def _read(
+        self,
+        page: str,
+        kind: str,
+        method: str,
+        parameters: Mapping[str, str],
+        parse: Callable[[Any], T],
+        order_id: int | None = None,
+    ) -> T:
+        """
+        Send the request and parse the JSON of the response. `page`: its name in messages. `kind`: `list`, `form`,
+        `parts` or a tab's name, as in `PageChanged.page`. A PageChanged goes to `on_page_changed` first.
+        """
+        info = RequestInfo(
+            f"tab {kind}" if kind in self._profile.calls.tabs else kind,
+            parameters.get("submode", ""),
+            is_retryable=True,
+            max_bytes=self._max_response_bytes * (BOARD_SIZE_FACTOR if kind == "list" else 1),
+        )
+        auth, headers = self.sessions.current, self._headers(method)
         try:
             with LargeResponseSlot(self._large_slots) as info.large_slot:
-                response = await self._send(
-                    page.method,
-                    self._do,
-                    self.sessions.current,
-                    page.name,
-                    info,
-                    params=page.parameters,
-                    headers=self._headers(page.method),
-                )
+                response = await self._send(method, self._do, auth, page, info, params=parameters, headers=headers)
                 await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
                 if not response.is_success:
-                    raise PlansoUnavailable(f"{page.name}: PlanSo answered {response.status_code}")
-                return await run_parser(len(response.content), lambda: _parse_response(response, page, parse))
+                    raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
+                return await run_parser(len(response.content), lambda: _parse_response(response, page, kind, parse))
         except FormMissing:
             raise
         except PageChanged as error:
-            error.page = page.kind
+            error.page = kind
             if self.on_page_changed is not None:
-                await self.on_page_changed(error, page.order_id)
+                await self.on_page_changed(error, order_id)
             raise
 
     async def _save(
@@ -411,19 +404,19 @@ class PlansoClient:
             raise login_error from error
 
 
-def _parse_response(response: httpx2.Response, page: _PageRequest, parse: Callable[[Any], T]) -> T:
+def _parse_response(response: httpx2.Response, page: str, kind: str, parse: Callable[[Any], T]) -> T:
     """Raises PageChanged with the redacted response as its content, PageTooLarge without."""
     try:
-        return parse(parse_json(response, MAX_BOARD_JSON_VALUES if page.kind == "list" else MAX_JSON_VALUES))
+        return parse(parse_json(response, MAX_BOARD_JSON_VALUES if kind == "list" else MAX_JSON_VALUES))
     except FormMissing:
         raise
     except (TooManyJsonValues, PageTooLarge) as error:
-        raise PageTooLarge(f"{page.name}: {error}") from error
+        raise PageTooLarge(f"{page}: {error}") from error
     except RecursionError as error:
-        raise PageTooLarge(f"{page.name} is nested too deeply") from error
+        raise PageTooLarge(f"{page} is nested too deeply") from error
     except NotJson as error:
         content = redact_content(decode_response(response))
-        raise PageChanged(f"{page.name}: PlanSo's answer is not JSON", content=content) from error
+        raise PageChanged(f"{page}: PlanSo's answer is not JSON", content=content) from error
     except PageChanged as error:
         error.content = redact_content(decode_response(response))
         raise

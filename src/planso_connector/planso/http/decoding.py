@@ -2,8 +2,6 @@
 Decode response bytes to text and JSON. PlanSo sends umlauts in ISO-8859-1 without a charset (protocol, section 8).
 """
 
-from __future__ import annotations
-
 import codecs
 import json
 import re

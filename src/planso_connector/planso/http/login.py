@@ -4,8 +4,6 @@ The login: once for all who wait for it, and never again with a rejected passwor
 Source: the PlanSo protocol, section 1.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -74,9 +72,6 @@ class Account:
         self.now = now
         self._username, self._password = username, password
         self._on_login = on_login
-
-    def forget_rejection(self) -> None:
-        self.status = LoginStatus(last_login_at=self.status.last_login_at)
 
     def record_failure(self, error: Exception) -> None:
         """Share the failure of a login with those who wait for it; else each would try for itself."""

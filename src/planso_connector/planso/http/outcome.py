@@ -1,7 +1,5 @@
 """How a request to PlanSo ended: the outcome that is counted, the error it becomes, and what it says about PlanSo."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -23,6 +21,9 @@ from planso_connector.planso.http.request_info import get_info
 
 _NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
+OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
+"""The statuses by which a server or its proxy says that it can't keep up. A 500 may be one order's page."""
+
 
 class RequestOutcome(StrEnum):
     """All but the first two mean that PlanSo can't be worked with at the moment."""
@@ -32,7 +33,7 @@ class RequestOutcome(StrEnum):
     REFUSED = "refused"
     """A status of 400 to 499 other than 429."""
     OVERLOADED = "overloaded"
-    """429, 502, 503 or 504: PlanSo or its proxy can't keep up."""
+    """One of OVERLOAD_STATUSES."""
     FAILED = "failed"
     """Another status from 500."""
     TIMEOUT = "timeout"
@@ -54,7 +55,7 @@ OnExchange = Callable[[str, RequestOutcome, float], None]
 
 
 def classify_status(status: int) -> RequestOutcome:
-    if status in (429, 502, 503, 504):
+    if status in OVERLOAD_STATUSES:
         return RequestOutcome.OVERLOADED
     if status >= 500:
         return RequestOutcome.FAILED

@@ -3,8 +3,6 @@ Parse large responses in a thread, so that the event loop goes on. One thread fo
 a hostile response takes is taken once at a time.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """What login, transport and statistics know about a request; it travels in the request's extensions."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

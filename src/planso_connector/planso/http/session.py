@@ -5,8 +5,6 @@ Nobody documents how many sessions PlanSo allows an account, so it is inferred: 
 all requests share one session for the rest of the process. Instants are of the monotonic clock, in seconds. Pure.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from dataclasses import dataclass, field

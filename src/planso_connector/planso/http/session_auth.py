@@ -16,7 +16,7 @@ import structlog
 
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.http.decoding import is_login_page
-from planso_connector.planso.http.login import Account, LoginFlow, SessionEnded, set_cookies
+from planso_connector.planso.http.login import Account, LoginFlow, LoginStatus, SessionEnded, set_cookies
 from planso_connector.planso.http.request_info import RequestInfo, get_info
 from planso_connector.planso.http.session import PlansoSession
 from planso_connector.planso.http.urls import resolve_redirect
@@ -46,7 +46,7 @@ class SessionAuth(httpx2.Auth):
     def reset(self) -> None:
         """Drop the session and a remembered rejection, so that the next request logs in."""
         self.session.drop()
-        self.account.forget_rejection()
+        self.account.status = LoginStatus(last_login_at=self.account.status.last_login_at)
 
     def read_cookie(self, name: str) -> str:
         """A cookie of the session, percent-decoded as script reads it; "" for none. Raises SessionEnded."""

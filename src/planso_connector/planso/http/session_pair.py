@@ -5,8 +5,6 @@ PHP serves the requests of one session one after the other, so in a single sessi
 The second session is opened when it is first needed, and given up where a second login ends the first.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from planso_connector.planso.http.login import Account

@@ -4,8 +4,6 @@ Limit the rate and the concurrency of requests to PlanSo, one budget for the pro
 Writes go before reads, as a caller waits for them. Instants are the event loop's time, durations seconds.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import random
@@ -18,9 +16,7 @@ from typing import Protocol
 
 from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.planso.http.adaptive_limit import AdaptiveLimit
-
-OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
-"""The statuses by which a server or its proxy says that it can't keep up. A 500 may be one order's page."""
+from planso_connector.planso.http.outcome import OVERLOAD_STATUSES
 
 MAX_RETRY_AFTER = 600.0
 """A longer `Retry-After` is taken for a mistake and cut to this."""

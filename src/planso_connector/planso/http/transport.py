@@ -1,7 +1,5 @@
 """The transport below the HTTP client: a slot of the throttle for each request, bounds for each response."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from functools import cached_property
@@ -11,12 +9,7 @@ import httpx2
 
 from planso_connector.planso.http.adaptive_limit import parse_retry_after
 from planso_connector.planso.http.bounded_response import ResponseTooLarge, read_bounded
-from planso_connector.planso.http.outcome import (
-    PlansoHealth,
-    RequestOutcome,
-    classify_status,
-    classify_transport_error,
-)
+from planso_connector.planso.http.outcome import PlansoHealth, RequestOutcome, classify_status, classify_transport_error
 from planso_connector.planso.http.request_info import get_info
 from planso_connector.planso.http.throttle import Throttle
 

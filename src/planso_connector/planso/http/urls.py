@@ -1,7 +1,5 @@
 """PlanSo's address: where its base URL may point, and where its redirects may lead."""
 
-from __future__ import annotations
-
 import httpx2
 
 from planso_connector.domain.errors import PlansoUnavailable
@@ -33,12 +31,8 @@ def resolve_redirect(response: httpx2.Response) -> httpx2.URL:
         target = current.join(response.headers["location"])
     except (httpx2.InvalidURL, ValueError) as error:
         raise PlansoUnavailable("PlanSo redirects to an address that can't be read") from error
-    if (target.scheme, target.host, _port(target)) != (current.scheme, current.host, _port(current)):
+    if (target.scheme, target.host, target.port) != (current.scheme, current.host, current.port):
         raise PlansoUnavailable(
             f"PlanSo redirects off its address (to {target.scheme} '{target.host}'); it is not followed"
         )
     return target
-
-
-def _port(url: httpx2.URL) -> int | None:
-    return url.port or {"http": 80, "https": 443}.get(url.scheme)

@@ -3,8 +3,6 @@ Name controls that no label names: by `aria-labelledby`, `aria-label`, `title`, 
 heading) that holds the control alone. A placeholder is no name: it vanishes under the value.
 """
 
-from __future__ import annotations
-
 from bisect import bisect, bisect_left
 from collections.abc import Iterator
 from itertools import islice, takewhile
@@ -18,9 +16,9 @@ _BLOCK_TITLES = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 def pair_by_aria_labelledby(tree: FormTree) -> list[LabelPair]:
     pairs: list[LabelPair] = []
-    for element in _iterate_unpaired(tree):
+    for element in tree.controls:
         html_ids = element.attributes.get("aria-labelledby")
-        if html_ids:
+        if html_ids and element.is_fillable and tree.is_unpaired(element):
             nodes = [node for html_id in html_ids.split() if (node := tree.nodes_by_html_id.get(html_id)) is not None]
             _pair(tree, pairs, element, element.position, clean_label(" ".join(map(read_node_text, nodes))))
     return pairs

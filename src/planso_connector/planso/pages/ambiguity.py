@@ -3,8 +3,6 @@ Mark labels that may name several controls, and controls that have several label
 refused when it is to be written, unless something else decides (`field_locator`).
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -71,8 +69,9 @@ def _mark(tree: FormTree, index: int, pair: LabelPair, label: LabelElement | Non
         passed_over = _find_passed_over(tree, label)
         if passed_over:
             return pair._replace(alternatives=passed_over, ambiguity="its 'for' names a control of another block")
-    neighbours = tree.controls[max(index - 1, 0) : index + 2]
-    if all(neighbour.id in tree.paired for neighbour in neighbours if neighbour is not pair.target):
+    controls, paired = tree.controls, tree.paired
+    is_start, is_end = index == 0, index + 1 == len(controls)
+    if (is_start or controls[index - 1].id in paired) and (is_end or controls[index + 1].id in paired):
         return pair
     beside = tuple(_find_beside(tree, index, pair, label))
     if len(beside) == 1 and _may_hold_day(pair.target) and _may_hold_time(beside[0]):

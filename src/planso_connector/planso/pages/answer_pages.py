@@ -3,8 +3,6 @@ Find the HTML pages in PlanSo's JSON answers, and unescape markup that is entity
 protocol's sections 3 and 5.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

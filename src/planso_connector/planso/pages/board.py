@@ -1,7 +1,5 @@
 """Parse PlanSo's board, the list of all current orders. Source: the PlanSo protocol's section 2."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,8 +31,8 @@ def parse_board(answer: Any) -> list[BoardEntry]:
     for order in orders:
         entry = _parse_entry(order)
         if entry is not None:
-            known = entries.get(entry.order_id)
-            entries[entry.order_id] = entry if known is None else min(known, entry, key=_precedence)
+            earlier = entries.get(entry.order_id)
+            entries[entry.order_id] = entry if earlier is None else min(earlier, entry, key=_precedence)
     if not entries and isinstance(answer, Mapping) and answer.get("error"):
         raise PageChanged("the list of orders did not arrive: PlanSo reports an error instead")
     return list(entries.values())

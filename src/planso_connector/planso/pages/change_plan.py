@@ -3,8 +3,6 @@ Plan which controls of a form change so that it holds the requested field values
 PlanSo protocol's section 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -114,7 +114,7 @@ class _HeaderRows:
     def _read_headers(self, row: LexborNode, *, has_one_cell: bool) -> _Headers | None:
         if row.mem_id in self._tree.control_ancestors:
             return None
-        cells = {(at, width): cell for at, width, cell in iterate_cells(row) if label_key(read_node_text(cell))}
+        cells = {(start, width): cell for start, width, cell in iterate_cells(row) if label_key(read_node_text(cell))}
         return cells if len(cells) > 1 or (cells and has_one_cell) else None
 
 
@@ -137,22 +137,18 @@ def _skip_back(node: LexborNode | None, tags: Sequence[str]) -> LexborNode | Non
 
 def _pair_blocks(tree: FormTree, labels: list[LabelElement]) -> None:
     """A block with nothing but labels, and next to it one with as many controls, pair in order, as in a table."""
-    rows: dict[int, list[LabelElement]] = defaultdict(list)
-    nodes: dict[int, LexborNode] = {}
+    rows: dict[int, tuple[LexborNode, list[LabelElement]]] = {}
     for label in labels:
         if label.duplicate_targets or label.ancestry.row is not None:
             continue
         for node in islice(iterate_ancestors(label.node), 2):
             if node.tag != "form":
-                rows[node.mem_id].append(label)
-                nodes[node.mem_id] = node
-    for row, headers in rows.items():
-        if len(headers) < 2 or row in tree.control_ancestors or any(label.target for label in headers):
+                rows.setdefault(node.mem_id, (node, []))[1].append(label)
+    for row, headers in rows.values():
+        if len(headers) < 2 or row.mem_id in tree.control_ancestors or any(label.target for label in headers):
             continue
-        if len(headers) != len(list(nodes[row].iter())):
-            continue
-        controls = _list_controls_below(tree, nodes[row])
-        if len(controls) != len(headers):
+        controls = _list_controls_below(tree, row)
+        if len(headers) != len(list(row.iter())) or len(headers) != len(controls):
             continue
         for label, element in zip(headers, controls, strict=True):
             if element is not None:

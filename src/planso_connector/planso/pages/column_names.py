@@ -6,8 +6,6 @@ What stands before the column must say nothing by itself: a table's id, or a com
 `Versicherung_Telefon` is another column than `Telefon`, and a name of digits alone is none.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator
 

@@ -3,8 +3,6 @@ A form's controls and labels, and what they show. Source: the PlanSo protocol's 
 browser shows and sends.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import NamedTuple

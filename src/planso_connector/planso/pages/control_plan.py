@@ -3,8 +3,6 @@ Plan a save by control names and submitted values, as to write a damaged form's 
 `change_plan` plans by fields.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from planso_connector.domain.errors import Invalid, Problem

@@ -4,8 +4,6 @@ protocol's sections 3 (German dates and decimals, a select's option text), 9 and
 decides), and HTML's input types.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

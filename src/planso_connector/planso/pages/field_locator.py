@@ -3,11 +3,9 @@ Find each field in a form: by the column in a control's name, else by its label.
 guessed: a label that stands twice, a label and a column that disagree, a control with two labels.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from planso_connector.domain.fields import BY_PATH, TEMPORAL_KINDS, FieldKind, Value
@@ -31,7 +29,7 @@ _OTHER_PARTY_FIELDS = frozenset(
     if path in ("insurance_adjuster", "deductible", "activate_invoice")
     or path.startswith(("rental_car_", "external_calculation"))
 )
-"""Fields that stand under the heading of an insurance, an adjuster or a rental car by right."""
+"""Fields that belong under the heading of an insurance, an adjuster or a rental car."""
 
 
 @dataclass(eq=False, slots=True)
@@ -190,8 +188,8 @@ class FieldLocator:
         for index, location in enumerate(self._readable_locations(path)):
             checked = self.write_location(path) if index == 0 else location
             if checked is not None and checked.ambiguity:
-                held = [entry.read_value(kind) for entry in checked.candidates]
-                if checked.is_contested or any(value != held[0] for value in held):
+                candidates = [entry.read_value(kind) for entry in checked.candidates]
+                if checked.is_contested or any(value != candidates[0] for value in candidates):
                     return None, True
             value = location.entry.read_value(kind)
             if not _is_empty(value):
@@ -248,9 +246,10 @@ class FieldLocator:
         """The controls of one name as an entry: radio buttons as one, a check box without its hidden zero."""
         radios = tuple(control for control in controls if control.type == "radio")
         first = next((control for control in controls if control.type != "hidden"), controls[-1])
-        for known in self._entries_by_index.get((radios[0] if radios else first).index, ()):
-            return FormEntry(known.label, known.key, known.controls, known.full_label, time_control=known.time_control)
-        return FormEntry(first.name, label_key(first.name), radios or (first,))
+        labelled = next(iter(self._entries_by_index.get((radios[0] if radios else first).index, ())), None)
+        if labelled is None:
+            return FormEntry(first.name, label_key(first.name), radios or (first,))
+        return replace(labelled, alternatives=(), ambiguity="")
 
     def _locate_by_label(self, path: str) -> list[FieldLocation]:
         locations = []

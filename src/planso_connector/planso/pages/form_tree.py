@@ -3,8 +3,6 @@ A page's labels, controls, scripts and possible section titles in document order
 identified by `mem_id`. Controls inside `<noscript>` and `<template>` are left out: a browser's form has none there.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -268,7 +266,10 @@ class FormTree:
         return [
             element
             for element in self.controls[start:end]
-            if self.is_unpaired(element) and len(element.ancestors) > depth and element.ancestors[depth] == block
+            if element.can_be_labelled  # no call: this runs for most pairs of labels and controls
+            and element.id not in self.paired
+            and len(element.ancestors) > depth
+            and element.ancestors[depth] == block
         ]
 
     def has_unpaired(self, start: int, end: int) -> bool:

@@ -5,8 +5,6 @@ Lexbor takes time by the square of the depth and of one tag's attributes, and co
 leaves open into every block that follows: 40 KB of `<font>` and `<p>` became 1.5 GB. No page of PlanSo comes near.
 """
 
-from __future__ import annotations
-
 import re
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser

@@ -13,8 +13,6 @@ guessed. Labels of single radio buttons are the buttons' text and name no field.
 3, which promises blocks of a label and a control and no more.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -265,10 +263,10 @@ def _choose_side(
 
 def _choose_nearest(label: LabelElement, elements: list[ControlElement]) -> ControlElement | None:
     """The preferred control of the narrowest block that holds the label and a fillable control."""
-    if len(elements) > 1:
-        depth = _find_depth(label, elements)
-        elements = [element for element in elements if _count_shared(label, element) >= depth]
-    return _choose_preferred(elements)
+    if len(elements) < 2:
+        return elements[0] if elements else None
+    depth = _find_depth(label, elements)
+    return _choose_preferred(element for element in elements if _count_shared(label, element) >= depth)
 
 
 def _find_depth(label: LabelElement, elements: list[ControlElement]) -> int:

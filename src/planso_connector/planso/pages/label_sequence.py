@@ -3,8 +3,6 @@ Pair labels and controls that share one block: `label input label input`, or `in
 the labels stand is decided for the whole block, by what comes first; where that doesn't come out even, it is ambiguous.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile

@@ -3,8 +3,6 @@ Parse a form's markup into its controls and labels, in document order. Which lab
 `label_pairing`. Source: the PlanSo protocol's section 3.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -157,7 +155,9 @@ class _ControlFactory:
 
     def make(self, index: int, element: ControlElement) -> Control:
         attributes, control_type, element_id = element.attributes, element.type, element.id
-        value = self._restore(attributes.get("value") or "")
+        name, value = element.name, attributes.get("value") or ""
+        if self.has_form_feeds:
+            name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
         checked, multiple, is_list_box, options = False, False, False, tuple[Option, ...]()
         if control_type == "select":
             value, multiple, options = "", "multiple" in attributes, tuple(self._read_options(element.node))
@@ -173,7 +173,7 @@ class _ControlFactory:
         return Control(
             index,
             control_type,
-            self._restore(element.name),
+            name,
             value,
             element.is_in_disabled_fieldset or "disabled" in attributes,
             checked,
@@ -187,14 +187,13 @@ class _ControlFactory:
             headings=self.titles.find_above(element),
         )
 
-    def _restore(self, text: str) -> str:
-        return text.replace("\f", "\r") if self.has_form_feeds else text
-
     def _read_text_area(self, element: ControlElement) -> str:
         value = element.node.text()
-        if self.has_form_feeds and value.startswith("\f"):
+        if not self.has_form_feeds:
+            return value
+        if value.startswith("\f"):
             value = value[2:] if value.startswith("\f\n") else value[1:]
-        return self._restore(value)
+        return value.replace("\f", "\r")
 
     def _read_options(self, select: LexborNode) -> Iterator[Option]:
         has_disabled_group = select.css_first("optgroup[disabled]") is not None
@@ -202,7 +201,7 @@ class _ControlFactory:
             attributes, text = node.attributes, node.text()
             value = (attributes["value"] or "") if "value" in attributes else _HTML_SPACE.sub(" ", text).strip(" ")
             yield Option(
-                self._restore(value),
+                value.replace("\f", "\r") if self.has_form_feeds else value,
                 collapse_whitespace(text) or collapse_whitespace(attributes.get("label") or ""),
                 "selected" in attributes,
                 "disabled" in attributes or (has_disabled_group and _is_in_disabled_group(node)),
@@ -242,18 +241,22 @@ def _make_entries(pairs: Iterable[LabelPair], controls: Mapping[int, Control]) -
         if target.type == "radio":
             members = tuple(groups.get(target.name, members))
             radio_count += len(members)
-            if radio_count > MAX_RADIO_BUTTONS:
-                raise PageTooLarge("its groups of radio buttons have too many labels")
-            for member in members:
-                member.label = target.label
+            _label_radios(members, target.label, radio_count)
         entry = FormEntry(pair.label, label_key(pair.label), members, ambiguity=pair.ambiguity)
         if pair.full_text != pair.label:
             entry.full_label = pair.full_text
         if pair.alternatives:
-            shared = id(pair.alternatives)
-            if shared not in alternatives:
-                alternatives[shared] = tuple(controls[e.id] for e in pair.alternatives if e.id in controls)
-            entry.alternatives = alternatives[shared]
+            if id(pair.alternatives) not in alternatives:
+                found = (controls.get(element.id) for element in pair.alternatives)
+                alternatives[id(pair.alternatives)] = tuple(control for control in found if control is not None)
+            entry.alternatives = alternatives[id(pair.alternatives)]
         if pair.time_element is not None:
             entry.time_control = controls.get(pair.time_element.id)
         yield entry
+
+
+def _label_radios(radios: Iterable[Control], label: str, count: int) -> None:
+    if count > MAX_RADIO_BUTTONS:
+        raise PageTooLarge("its groups of radio buttons have too many labels")
+    for radio in radios:
+        radio.label = label

@@ -1,7 +1,5 @@
 """Read parsed HTML nodes: their ancestors, their text, the cells of a table row."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator
 

@@ -1,7 +1,5 @@
 """Read what a cell of a parts table shows: its text, its number, a control's value."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

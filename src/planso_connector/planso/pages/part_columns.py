@@ -1,7 +1,5 @@
 """Find what each column of a parts table holds, by its header. Source: the PlanSo protocol's section 4."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

@@ -6,8 +6,6 @@ is which: the class `rsvgp_bestelldate_td`, the place before or after the slash,
 among several dates and dashes. Where nothing does, the caller decides what a lone date is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@ Parse the parts page of an order: PlanSo's own tables and plain ones, columns by
 protocol's section 4.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -144,7 +142,7 @@ def _count_cells(rows: list[LexborNode]) -> int:
 
 def _find_body(rows: list[LexborNode], header: LexborNode | None) -> list[LexborNode]:
     """The rows below the header that are neither head nor foot."""
-    start = next((at + 1 for at, row in enumerate(rows) if header is not None and row.mem_id == header.mem_id), 0)
+    start = next((index for index, row in enumerate(rows, 1) if header is not None and row.mem_id == header.mem_id), 0)
     return [row for row in rows[start:] if row.parent is None or row.parent.tag not in ("thead", "tfoot")]
 
 

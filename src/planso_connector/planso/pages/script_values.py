@@ -1,16 +1,14 @@
 """
-Controls that a script fills after the page has loaded: the markup alone does not hold what a browser would send. Saving
-the form with the empty value of the markup would blank them.
+Find controls that a script fills after the page has loaded: their markup does not hold what a browser would send, and a
+save of the whole form would blank them.
 
 A control counts only where its value in the markup is empty and a value stands beside it (`data-date`, `data-value`,
 `data-text`, an editable block, a drop-down's text), or where a script of the page or the answer's `functions` sets it
-while the page loads. A `<select>` with options is never one: a browser sends what is selected there.
+while the page loads. A `<select>` with options never counts: a browser sends what is selected there.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,21 +17,23 @@ from selectolax.lexbor import LexborNode, SelectolaxError
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import ScriptValue
 from planso_connector.planso.pages.form_tree import ControlElement, FormTree
-from planso_connector.planso.pages.nodes import read_node_text
+from planso_connector.planso.pages.nodes import list_classes, read_node_text
 from planso_connector.planso.pages.text import collapse_whitespace, is_placeholder, label_key
 from planso_connector.planso.pages.value_sanitization import sanitize_value
 
-_VALUE_TYPES_NOT = frozenset({"checkbox", "radio", "color", "range"})
-_VALUES = ("data-value", "data-date", "data-selected", "data-text")
-_ATTRIBUTES = frozenset(_VALUES)
-_NOTHING = re.compile(r"[0\s\xa0.:/-]*|null|undefined|none|nan|false", re.IGNORECASE)
 MAX_CODE = 500_000
 """Characters of a form's scripts; PlanSo's own have 30,000."""
 MAX_SETTINGS = 5_000
 """Places in a form's scripts that set controls."""
+
+_NO_TEXT_TYPES = frozenset({"checkbox", "radio", "color", "range"})
+_VALUE_ATTRIBUTES = ("data-value", "data-date", "data-selected", "data-text")
+_ATTRIBUTE_SET = frozenset(_VALUE_ATTRIBUTES)
+_NO_VALUE = re.compile(r"[0\s\xa0.:/-]*|null|undefined|none|nan|false", re.IGNORECASE)
+_SCRIPT = "a script"
 _JS_TEXT = r"\"(?:[^\"\\\n]++|\\.)*+\"|'(?:[^'\\\n]++|\\.)*+'"
-_SELECTED = re.compile(rf"(?:\$|jQuery)\(\s*(?P<selector>{_JS_TEXT})\s*\)")
-_BY_DOM = re.compile(
+_JQUERY = re.compile(rf"(?:\$|jQuery)\(\s*(?P<selector>{_JS_TEXT})\s*\)")
+_DOM = re.compile(
     rf"document\s*\.\s*(?P<how>getElementById|getElementsByName|querySelector(?:All)?)\(\s*(?P<what>{_JS_TEXT})\s*\)"
     r"(?:\s*\[\s*0\s*\])?"
 )
@@ -48,7 +48,7 @@ _SETS = re.compile(
     r"\s*,\s*(?P<widget>[^)]{1,2000})\)"
     r"|value\s*=(?!=)\s*(?P<dom>[^;\n]{1,2000}))"
 )
-_FILLS_SELECT = re.compile(
+_FILLS_OPTIONS = re.compile(
     r"\s*\.\s*(?:select2\(\s*\{[^;]{0,2000}?\b(?:data|ajax)\b|append\(|html\(|load\("
     r"|dropdown\(\s*\{[^;]{0,2000}?\bvalues\b)",
     re.DOTALL,
@@ -58,7 +58,7 @@ _ESCAPE = re.compile(
     r"\\(?:u(?P<unicode>[0-9a-fA-F]{4})|u\{(?P<braces>[0-9a-fA-F]{1,6})\}|x(?P<byte>[0-9a-fA-F]{2})|(?P<sign>.))",
     re.DOTALL,
 )
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
+_ESCAPED_CHARACTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
 _LITERAL = re.compile(rf"(?:{_JS_TEXT}|-?\d+(?:\.\d+)?|true|false)\s*")
 _UNCHECKED = frozenset({"false", "0", ""})
 _HANDLER = re.compile(
@@ -74,218 +74,213 @@ _WORD = re.compile(r"(?<![\w$])[A-Za-z_$][\w$]*+")
 
 
 class _Setting(NamedTuple):
-    """A place in a script that sets a control; `literal` is None where the value is computed."""
+    """A place in a script that sets the controls of a selector; `literal` is None where the value is computed."""
 
     selector: str
     literal: str | None
-    fills_select: bool = False
+    fills_options: bool = False
+    """It gives a select its options, and sets no value."""
     checks: bool = False
 
 
-def read_script_values(tree: FormTree, functions: str, with_items: Collection[int]) -> dict[int, ScriptValue]:
-    """What scripts put into controls, by the control's id. `with_items` are the hidden inputs of drop-downs."""
-    filled: dict[int, ScriptValue] = {}
+def read_script_values(tree: FormTree, functions: str, dropdowns: Collection[int]) -> dict[int, ScriptValue]:
+    """
+    What scripts put into controls, by the control's id. `functions` is the script that came with the page, `dropdowns`
+    the ids of the hidden inputs that belong to drop-downs. Raises PageTooLarge.
+    """
+    found: dict[int, ScriptValue] = {}
     for element in tree.controls:
-        if not _ATTRIBUTES.isdisjoint(element.attributes) or element.id in with_items or element.type == "textarea":
-            found = _beside(element, element.id in with_items)
-            if found is not None:
-                filled[element.id] = found
-    code = functions
-    code += "".join(f"\n;{node.text()}" for node in tree.scripts)
+        is_dropdown = element.id in dropdowns
+        if is_dropdown or element.type == "textarea" or not _ATTRIBUTE_SET.isdisjoint(element.attributes):
+            value = _find_value_beside(element, is_dropdown=is_dropdown)
+            if value is not None:
+                found[element.id] = value
+    code = functions + "".join(f"\n;{node.text()}" for node in tree.scripts)
     if len(code) > MAX_CODE:
         raise PageTooLarge(f"its scripts have {len(code)} characters; at most {MAX_CODE} are read")
-    settings = list(islice(_settings(code), MAX_SETTINGS + 1)) if "(" in code else []
+    settings = list(islice(_find_settings(code), MAX_SETTINGS + 1)) if "(" in code else []
     if len(settings) > MAX_SETTINGS:
         raise PageTooLarge(f"its scripts set controls in more than {MAX_SETTINGS} places")
-    selected: dict[str, Sequence[ControlElement]] = {}
+    selected: dict[str, list[ControlElement]] = {}
     for setting in settings:
         if setting.selector not in selected:
-            selected[setting.selector] = _selected(tree, setting.selector)
+            selected[setting.selector] = _select(tree, setting.selector)
         for element in selected[setting.selector]:
-            found = _set(element, setting)
-            if found is not None:
-                filled.setdefault(element.id, found)
-    return filled
+            value = _apply(element, setting)
+            if value is not None:
+                found.setdefault(element.id, value)
+    return found
 
 
-def _beside(element: ControlElement, has_items: bool) -> ScriptValue | None:
-    if element.type in _VALUE_TYPES_NOT or not element.name or _holds_something(element):
+# Values beside a control ---------------------------------------------------------------------------------------------
+
+
+def _find_value_beside(element: ControlElement, *, is_dropdown: bool) -> ScriptValue | None:
+    if element.type in _NO_TEXT_TYPES or not element.name or _read_value(element):
         return None
-    attributes = element.attributes
-    found = {name: attributes[name] or "" for name in _VALUES if name in attributes}
-    found = {name: text for name, text in found.items() if _is_value(name, text)}
-    if found:
-        value = next((found[name] for name in _VALUES[:3] if name in found), None)
-        name = next(iter(found))
-        return ScriptValue(value or found[name], found.get("data-text") or value or "", name)
-    if has_items:
-        text = _shown_by_dropdown(element)
+    texts = {name: element.attributes.get(name) or "" for name in _VALUE_ATTRIBUTES}
+    texts = {name: text for name, text in texts.items() if _is_value(name, text)}
+    if texts:
+        source, first = next(iter(texts.items()))
+        value = next((text for name, text in texts.items() if name != "data-text"), None)
+        return ScriptValue(value or first, texts.get("data-text") or value or "", source)
+    if is_dropdown:
+        text = _read_dropdown_text(element)
         return ScriptValue(None, text, "the drop-down's text") if text else None
-    text = _edited_beside(element) if element.type == "textarea" else ""
+    text = _read_editor_text(element) if element.type == "textarea" else ""
     return ScriptValue(text, text, "an editable block") if text else None
 
 
-def _is_value(name: str, text: str) -> bool:
-    if _NOTHING.fullmatch(text.strip()) or is_placeholder(text):
+def _is_value(attribute: str, text: str) -> bool:
+    if _NO_VALUE.fullmatch(text.strip()) or is_placeholder(text):
         return False
-    return name != "data-date" or any(map(str.isdigit, text))
+    return attribute != "data-date" or any(map(str.isdigit, text))
 
 
-def _holds_something(element: ControlElement) -> bool:
+def _read_value(element: ControlElement) -> str:
+    """The control's value in the markup; of a select the text of the first option that is no placeholder."""
     if element.type == "select":
-        return any(_says_something(option) for option in element.node.css("option"))
+        return next((option.text() for option in element.node.css("option") if _is_choice(option)), "")
     if element.type == "textarea":
-        return bool(element.node.text())
-    return bool(sanitize_value(element.type, element.attributes.get("value") or "", element.attributes))
+        return element.node.text()
+    return sanitize_value(element.type, element.attributes.get("value") or "", element.attributes)
 
 
-def _says_something(option: LexborNode) -> bool:
-    """Whether an option is no mere placeholder."""
-    text = collapse_whitespace(option.text())
+def _is_choice(option: LexborNode) -> bool:
+    text = option.text()
     return bool(label_key(text)) and option.attributes.get("value") != "" and not is_placeholder(text)
 
 
-def _shown_by_dropdown(element: ControlElement) -> str:
+def _read_dropdown_text(element: ControlElement) -> str:
     """The text of a drop-down's closed state; its placeholder has the class `default`."""
     for node in element.node.parent.css(".text") if element.node.parent is not None else ():
-        classes = (node.attributes.get("class") or "").split()
         text = collapse_whitespace(node.text())
-        if (
-            "default" not in classes
-            and label_key(text)
-            and not is_placeholder(text)
-            and "data-value" not in node.attributes
-        ):
+        if "default" in list_classes(node) or "data-value" in node.attributes:
+            continue
+        if label_key(text) and not is_placeholder(text):
             return text
     return ""
 
 
-def _edited_beside(element: ControlElement) -> str:
+def _read_editor_text(element: ControlElement) -> str:
     """The text of an editable block beside a hidden text area, which a script copies into it when it saves."""
     for step in ("prev", "next"):
-        node = getattr(element.node, step)
+        node: LexborNode | None = getattr(element.node, step)
         while node is not None and node.is_text_node:
             node = getattr(node, step)
-        if node is not None and (node.attributes.get("contenteditable") or "true").lower() != "false":
-            text = collapse_whitespace(read_node_text(node)) if "contenteditable" in node.attributes else ""
+        if node is not None and "contenteditable" in node.attributes:
+            is_editable = (node.attributes["contenteditable"] or "true").lower() != "false"
+            text = collapse_whitespace(read_node_text(node)) if is_editable else ""
             if text:
                 return text
     return ""
 
 
-def _set(element: ControlElement, setting: _Setting) -> ScriptValue | None:
+# Scripts -------------------------------------------------------------------------------------------------------------
+
+
+def _apply(element: ControlElement, setting: _Setting) -> ScriptValue | None:
+    """What the setting makes of the control; None where it changes nothing."""
+    literal = setting.literal
     if setting.checks:
         is_checked = "checked" in element.attributes
-        is_changed = not is_checked if setting.literal is None else (setting.literal in _UNCHECKED) is is_checked
-        return ScriptValue(None, "", "a script") if element.type in ("checkbox", "radio") and is_changed else None
-    if element.type in _VALUE_TYPES_NOT or not element.name:
+        is_changed = not is_checked if literal is None else (literal in _UNCHECKED) is is_checked
+        return ScriptValue(None, "", _SCRIPT) if element.type in ("checkbox", "radio") and is_changed else None
+    if element.type in _NO_TEXT_TYPES or not element.name:
         return None
+    current = _read_value(element)
     if element.type == "select":
-        is_filled = not _holds_something(element)
-        return ScriptValue(setting.literal, "", "a script") if is_filled else None
-    if setting.fills_select:
-        return None
-    held = sanitize_value(element.type, element.attributes.get("value") or "", element.attributes)
-    if element.type == "textarea":
-        held = element.node.text()
-    literal = setting.literal
-    if literal is not None and (literal == held or not literal.strip()):
-        return None
-    if held and literal is None:
-        return None
-    return ScriptValue(literal, literal or "", "a script")
+        return ScriptValue(literal, "", _SCRIPT) if not current else None
+    is_unchanged = bool(current) if literal is None else literal == current or not literal.strip()
+    return None if setting.fills_options or is_unchanged else ScriptValue(literal, literal or "", _SCRIPT)
 
 
-def _settings(code: str) -> Iterator[_Setting]:
-    code = _run_at_once(_without_handlers(code))
+def _find_settings(code: str) -> Iterator[_Setting]:
+    code = _keep_run_on_load(_drop_handlers(code))
     aliases: dict[str, str] = {}
-    for match in _targets(code):
-        before = _ALIAS.search(code, max(0, match.start - 80), match.start)
-        if before is not None:
-            aliases[before["name"]] = match.selector
-        yield from _calls(code, match.end, match.selector)
+    for start, end, selector in _find_selections(code):
+        alias = _ALIAS.search(code, max(0, start - 80), start)
+        if alias is not None:
+            aliases[alias["name"]] = selector
+        yield from _read_calls(code, end, selector)
     for use in _ALIAS_USE.finditer(code) if aliases else ():
         if use[0] in aliases:
-            yield from _calls(code, use.end(), aliases[use[0]])
+            yield from _read_calls(code, use.end(), aliases[use[0]])
 
 
-class _Target(NamedTuple):
-    start: int
-    end: int
-    selector: str
-
-
-def _targets(code: str) -> Iterator[_Target]:
-    for match in _SELECTED.finditer(code):
-        yield _Target(match.start(), match.end(), _text(match["selector"]))
-    for match in _BY_DOM.finditer(code):
-        what = _text(match["what"])
+def _find_selections(code: str) -> Iterator[tuple[int, int, str]]:
+    """Where a script selects elements: start, end, CSS selector."""
+    for match in _JQUERY.finditer(code):
+        yield match.start(), match.end(), _parse_text(match["selector"])
+    for match in _DOM.finditer(code):
+        selector = _parse_text(match["what"])
         if match["how"] == "getElementById":
-            what = f'[id="{what}"]'
+            selector = f'[id="{selector}"]'
         elif match["how"] == "getElementsByName":
-            what = f'[name="{what}"]'
-        yield _Target(match.start(), match.end(), what)
+            selector = f'[name="{selector}"]'
+        yield match.start(), match.end(), selector
 
 
-def _calls(code: str, at: int, selector: str) -> Iterator[_Setting]:
-    """The calls chained to a selected element that set it."""
+def _read_calls(code: str, position: int, selector: str) -> Iterator[_Setting]:
+    """The calls chained to a selection that set it."""
     while True:
-        if _FILLS_SELECT.match(code, at):
-            yield _Setting(selector, None, fills_select=True)
-        found = _SETS.match(code, at)
+        if _FILLS_OPTIONS.match(code, position):
+            yield _Setting(selector, None, fills_options=True)
+        found = _SETS.match(code, position)
         if found is not None:
             value = next(text for text in found.groups() if text is not None).strip()
             checks = found["checked"] is not None or found["box"] is not None
-            yield _Setting(selector, _literal(value), checks=checks)
-        chained = _CHAIN.match(code, at)
+            yield _Setting(selector, _parse_literal(value), checks=checks)
+        chained = _CHAIN.match(code, position)
         if chained is None:
             return
-        at = chained.end()
+        position = chained.end()
 
 
-def _literal(code: str) -> str | None:
-    return (_text(code.strip()) if code[0] in "\"'" else code.strip()) if _LITERAL.fullmatch(code) else None
+def _parse_literal(code: str) -> str | None:
+    if not _LITERAL.fullmatch(code):
+        return None
+    return _parse_text(code.strip()) if code[0] in "\"'" else code.strip()
 
 
-def _text(literal: str) -> str:
-    """What a JavaScript string literal says."""
-    text = _ESCAPE.sub(_unescaped, literal[1:-1])
+def _parse_text(literal: str) -> str:
+    """The value of a JavaScript string literal."""
+    text = _ESCAPE.sub(_unescape, literal[1:-1])
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes can be one character
 
 
-def _unescaped(escape: re.Match[str]) -> str:
-    code = escape["unicode"] or escape["braces"] or escape["byte"]
-    if code:
-        number = int(code, 16)
-        return chr(number) if number < 0x110000 else "\ufffd"
-    return _ESCAPES.get(escape["sign"], escape["sign"])
+def _unescape(escape: re.Match[str]) -> str:
+    digits = escape["unicode"] or escape["braces"] or escape["byte"]
+    if digits:
+        code_point = int(digits, 16)
+        return chr(code_point) if code_point < 0x110000 else "\ufffd"
+    return _ESCAPED_CHARACTERS.get(escape["sign"], escape["sign"])
 
 
-def _without_handlers(code: str) -> str:
-    """Without the functions that run only when somebody clicks or types, and without comments."""
+def _drop_handlers(code: str) -> str:
+    """Without comments, and without the functions that run only when somebody clicks or types."""
     code = _LITERALS.sub(lambda match: " " if match[0].startswith("/") else match[0], code)
-    kept, at = [], 0
+    kept, position = [], 0
     for match in _HANDLER.finditer(code):
-        if match.start() < at:
+        if match.start() < position:
             continue
-        kept.append(code[at : match.start()])
-        at = _end(code, match.end() - 1) if match[0].endswith("(") else _end_of_function(code, match.end())
-    kept.append(code[at:])
-    return "".join(kept)
+        kept.append(code[position : match.start()])
+        is_call = match[0].endswith("(")
+        position = _find_bracket_end(code, match.end() - 1) if is_call else _find_function_end(code, match.end())
+    return "".join((*kept, code[position:]))
 
 
-def _run_at_once(code: str) -> str:
+def _keep_run_on_load(code: str) -> str:
     """Without the named functions that nothing in the rest of the code mentions."""
-    kept, at = [], 0
+    kept, position = [], 0
     bodies: dict[str, str] = {}
     for match in _NAMED_FUNCTION.finditer(code):
-        if match.start() >= at:
-            kept.append(code[at : match.start()])
-            at = _end_of_function(code, match.end())
-            bodies[match["name"] or match["variable"]] = code[match.end() : at]
-    run = "".join(kept) + code[at:]
-    pieces = [run]
-    words = set(_WORD.findall(run))
+        if match.start() >= position:
+            kept.append(code[position : match.start()])
+            position = _find_function_end(code, match.end())
+            bodies[match["name"] or match["variable"]] = code[match.end() : position]
+    pieces = ["".join((*kept, code[position:]))]
+    words = set(_WORD.findall(pieces[0]))
     while mentioned := [name for name in bodies if name in words]:
         found = [bodies.pop(name) for name in mentioned]
         words = {word for body in found for word in _WORD.findall(body)}
@@ -293,28 +288,28 @@ def _run_at_once(code: str) -> str:
     return "".join(pieces)
 
 
-def _end_of_function(code: str, start: int) -> int:
+def _find_function_end(code: str, start: int) -> int:
     opening = code.find("{", start)
-    return _end(code, opening) if opening >= 0 else len(code)
+    return _find_bracket_end(code, opening) if opening >= 0 else len(code)
 
 
-def _end(code: str, opening: int) -> int:
-    """Behind the bracket that closes the one at `opening`."""
-    depth, at = 0, opening
-    while at < len(code):
-        character = code[at]
+def _find_bracket_end(code: str, opening: int) -> int:
+    """The position behind the bracket that closes the one at `opening`."""
+    depth, position = 0, opening
+    while position < len(code):
+        character = code[position]
         if character in "\"'":
-            literal = _LITERALS.match(code, at)
-            at = literal.end() if literal is not None else at + 1
+            literal = _LITERALS.match(code, position)
+            position = literal.end() if literal is not None else position + 1
             continue
         depth += (character in "([{") - (character in ")]}")
-        at += 1
+        position += 1
         if depth == 0:
-            return at
+            return position
     return len(code)
 
 
-def _selected(tree: FormTree, selector: str) -> Sequence[ControlElement]:
+def _select(tree: FormTree, selector: str) -> list[ControlElement]:
     """The controls that a selector finds; what only jQuery knows in it (`:input`) is left out."""
     for text in (selector, re.sub(r":(?!not|nth|first-child|last-child)[a-z-]+(\([^)]*\))?", "", selector)):
         try:
@@ -322,6 +317,6 @@ def _selected(tree: FormTree, selector: str) -> Sequence[ControlElement]:
         except SelectolaxError:
             continue
         return [tree.controls_by_id[node.mem_id] for node in nodes if node.mem_id in tree.controls_by_id]
-    named = re.search(r"name\s*[$^*]?=\s*['\"]?([^'\"]+?)['\"]?\s*\]\s*$", selector)
-    wanted = named[1].replace("\\", "") if named is not None else ""
-    return [element for element in tree.controls if wanted and element.name == wanted]
+    match = re.search(r"name\s*[$^*]?=\s*['\"]?([^'\"]+?)['\"]?\s*\]\s*$", selector)
+    name = match[1].replace("\\", "") if match is not None else ""
+    return [element for element in tree.controls if name and element.name == name]

@@ -3,8 +3,6 @@ Find the section titles above each control, and the party that a title names. A 
 block, until the next one of its rank; a tab's title for the tab's pane.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections import defaultdict

@@ -1,12 +1,10 @@
 """
-The order's other tabs, read: what stands there as tables, as labels with their values, as links. Pure.
+Parse the order's other tabs into tables, labels with their values, and links. Source: the PlanSo protocol's section 5.
 
-Source: the PlanSo protocol's section 5. Answers are `{"html": ...}`, where `html` may be an object of pages,
-`{"center": {"content": ...}}`, or JSON. Not read are the calls that take more than the order (`dist_html`,
-`rental_car_data`), and the whole page (`shop_view_single`), which holds the tabs once more.
+Answers are `{"html": ...}`, where `html` may be an object of pages, `{"center": {"content": ...}}`, or JSON. Not read
+are the calls that take more than the order (`dist_html`, `rental_car_data`), and the whole page (`shop_view_single`),
+which holds the tabs once more.
 """
-
-from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,24 +16,23 @@ from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.pages.answer_pages import find_pages, unescape_page
 from planso_connector.planso.pages.markup import parse_form_markup
 from planso_connector.planso.pages.tab_page import MAX_ROWS, MAX_TEXT_LENGTH, Link, Table, TabPage
-from planso_connector.planso.pages.text import label_key, to_one_line
+from planso_connector.planso.pages.text import collapse_whitespace, label_key, to_one_line
 
 MAX_TABLES, MAX_PAIRS, MAX_LINKS = 200, 2000, 500
 MAX_MEMBERS = 5000
-"""What one tab may hold, rows of all its tables together. What is beyond is left out: no order is so long."""
+"""What one tab may hold; `MAX_ROWS` counts the rows of all its tables. The rest is left out: no order is so long."""
 
-_MORE = {"shop_view": {"get_fields": "false"}}
-_CODE = frozenset({"js", "functions", "script", "scripts", "style", "css", "execution_time"})
-"""Members that are for PlanSo's own page."""
-_LEVELS = 8
-"""How deep the members of JSON are looked into."""
-_DEEPEST_READ = 200
+_EXTRA_PARAMETERS = {"shop_view": {"get_fields": "false"}}
+_SKIPPED_MEMBERS = frozenset({"js", "functions", "script", "scripts", "style", "css", "execution_time"})
+"""Members of JSON that are for PlanSo's own page."""
+_MAX_JSON_DEPTH = 8
+_MAX_FORM_DEPTH = 200
 """Form controls are looked for in pages that are not nested more deeply."""
 
 
 @dataclass(frozen=True)
 class ParsedTab:
-    """One tab of an order. All texts are plain and white-space-collapsed."""
+    """One tab of an order. All texts are plain, with their white space collapsed."""
 
     name: str
     tables: tuple[Table, ...] = ()
@@ -44,14 +41,14 @@ class ParsedTab:
     links: tuple[Link, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
-        """As answers show it."""
+        """The tab as the API returns it."""
         return {
             "name": self.name,
             "tables": [
                 {"headers": list(table.headers), "rows": [list(row) for row in table.rows]} for table in self.tables
             ],
             "pairs": dict(self.pairs),
-            "links": [{"text": link.text, "href": link.href} for link in self.links],
+            "links": [link._asdict() for link in self.links],
         }
 
     def to_json(self) -> str:
@@ -59,91 +56,90 @@ class ParsedTab:
 
 
 def tab_parameters(name: str, methods: Mapping[str, str], order_id: int) -> dict[str, str]:
-    """The parameters that ask for a tab; `methods` are the profile's."""
-    return {"m": methods[name], **_MORE.get(name, {}), "ID": str(order_id)}
+    """The parameters that request a tab; `methods` are the profile's."""
+    return {"m": methods[name], **_EXTRA_PARAMETERS.get(name, {}), "ID": str(order_id)}
 
 
 def parse_tab(name: str, answer: Any) -> ParsedTab:
     """
-    The tab in PlanSo's answer, which may hold several pages. JSON without one gives its members as pairs, nested ones
-    as `outer.inner`.
+    Parse PlanSo's answer, which may hold several pages. JSON without one gives its members as pairs, nested ones as
+    `outer.inner`.
 
     Raises PageChanged for an answer that is neither an object nor a list, that is an error, or is nested beyond reason.
     """
-    reading = _Reading()
+    collector = _Collector()
     pages = find_pages(answer) if isinstance(answer, Mapping) else None
     if pages:
         for page in pages[:MAX_TABLES]:
-            reading.read(page)
+            collector.add_page(page)
     elif isinstance(answer, (Mapping, list)):
         if isinstance(answer, Mapping) and answer.get("error"):
             raise PageChanged(f"the tab {name}: PlanSo reports an error instead", page=name)
-        for label, value in islice(_members(answer), MAX_MEMBERS):
-            reading.read_member(label, value)
+        for label, value in islice(_iterate_members(answer), MAX_MEMBERS):
+            collector.add_member(label, value)
     else:
         raise PageChanged(f"the tab {name}: the answer is neither an object nor a list", page=name)
     return ParsedTab(
         name,
-        tuple(_within(islice(reading.tables, MAX_TABLES))),
-        dict(islice(reading.pairs.items(), MAX_PAIRS)),
-        tuple(islice(reading.links, MAX_LINKS)),
+        tuple(_limit_rows(islice(collector.tables, MAX_TABLES))),
+        dict(islice(collector.pairs.items(), MAX_PAIRS)),
+        tuple(islice(collector.links, MAX_LINKS)),
     )
 
 
-class _Reading:
-    """What is gathered for a section."""
+class _Collector:
+    """Collects the content of a tab."""
 
     def __init__(self) -> None:
         self.tables: list[Table] = []
         self.pairs: dict[str, str] = {}
         self.links: dict[Link, None] = {}
 
-    def read(self, content: str) -> str:
-        """A page, or a piece of one; the text that stands in neither tables nor pairs."""
-        content = unescape_page(content)
-        page = TabPage(content)
+    def add_page(self, content: str) -> str:
+        """Add a page, or a piece of one; returns the text that stands in neither tables nor pairs."""
+        page = TabPage(unescape_page(content))
         self.tables += page.tables
         self.links |= dict.fromkeys(page.links)
         for label, value in page.pairs:
-            self._pair(label, value)
-        if page.depth <= _DEEPEST_READ:
+            self._add_pair(label, value)
+        if page.depth <= _MAX_FORM_DEPTH:
             for entry in parse_form_markup(page.form_html).entries:
                 if entry.control.type not in ("hidden", "password"):
-                    self._pair(entry.label, entry.display_text)
+                    self._add_pair(entry.label, entry.display_text)
         return page.text
 
-    def read_member(self, label: str, value: object) -> None:
-        """A scalar of JSON; texts may hold markup."""
+    def add_member(self, label: str, value: object) -> None:
+        """Add a scalar of JSON; texts may hold markup."""
         if isinstance(value, str) and ("<" in value or "&" in value):
-            value = self.read(value)
+            value = self.add_page(value)
             if not value:
                 return
         elif isinstance(value, bool):
             value = "ja" if value else "nein"
-        self._pair(label, str(value))
+        self._add_pair(label, str(value))
 
-    def _pair(self, label: str, value: str) -> None:
+    def _add_pair(self, label: str, value: str) -> None:
         label = label[:MAX_TEXT_LENGTH]
         if label_key(label) and not self.pairs.get(label):
-            self.pairs[label] = " ".join(value.split())[:MAX_TEXT_LENGTH]
+            self.pairs[label] = collapse_whitespace(value)[:MAX_TEXT_LENGTH]
 
 
-def _members(answer: object, path: str = "", levels: int = _LEVELS) -> Iterator[tuple[str, object]]:
+def _iterate_members(answer: object, path: str = "", depth: int = _MAX_JSON_DEPTH) -> Iterator[tuple[str, object]]:
     """The scalars of an object or list with their paths; null is none."""
-    inside = answer.items() if isinstance(answer, Mapping) else enumerate(answer) if isinstance(answer, list) else ()
-    for key, value in inside:
+    members = answer.items() if isinstance(answer, Mapping) else enumerate(answer) if isinstance(answer, list) else ()
+    for key, value in members:
         name = to_one_line(key)
-        if name.casefold() in _CODE:
+        if name.casefold() in _SKIPPED_MEMBERS:
             continue
         if isinstance(value, (Mapping, list)):
-            if levels:
-                yield from _members(value, f"{path}{name}.", levels - 1)
+            if depth:
+                yield from _iterate_members(value, f"{path}{name}.", depth - 1)
         elif value is not None:
             yield f"{path}{name}", value
 
 
-def _within(tables: Iterable[Table]) -> Iterator[Table]:
-    """The tables up to the last row that there is room for."""
+def _limit_rows(tables: Iterable[Table]) -> Iterator[Table]:
+    """The tables up to `MAX_ROWS` rows in all."""
     room = MAX_ROWS
     for table in tables:
         rows = table.rows[:room]

@@ -1,7 +1,5 @@
 """How texts of PlanSo's pages are normalised and compared: labels, headers, option texts."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

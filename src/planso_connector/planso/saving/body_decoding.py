@@ -1,7 +1,5 @@
 """Decode a recorded request's body in every way in which it can hold a form: the inverse of `encoding`. Pure."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Compare what a browser sent of a form with what we would send of the same form, control by control. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Encode a save as a request, in the save style of a PlanSo. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Take a snapshot of a form, as it was read or as a plan would send it. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

@@ -3,8 +3,6 @@ Read a browser's network log (HAR 1.2, as Chrome, Firefox and Edge export it) en
 of more than MAX_TEXT_BYTES are dropped while reading.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import codecs

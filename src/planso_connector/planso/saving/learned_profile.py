@@ -1,7 +1,5 @@
 """What was learned from a recording, as lines of a profile with where each comes from."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

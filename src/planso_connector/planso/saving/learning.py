@@ -1,7 +1,5 @@
 """Learn from a recording how a PlanSo saves: requests, parameters, tokens, encoding of the form, responses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit

@@ -1,7 +1,5 @@
 """Mask a recording so that it can still be learned from: equal values stay equal, and different ones different."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

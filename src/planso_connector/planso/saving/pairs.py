@@ -1,7 +1,5 @@
 """Select which pairs of a form a save sends. Pure."""
 
-from __future__ import annotations
-
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.saving.encoding import Pairs, convert_line_breaks

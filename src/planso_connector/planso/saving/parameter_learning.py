@@ -1,7 +1,5 @@
 """Learn which parameters a save carries beside the form, and where their values come from. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a recording shows of a PlanSo: the login, boards, pages, forms that were read, and writes."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

@@ -3,8 +3,6 @@ Write a copy of a recording without personal data, passwords and cookies, from w
 copied: each entry is written anew from what was understood of it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ Only a refusal proves that nothing was saved: a proxy or a second layer of PHP m
 425 or HTML after PlanSo has applied the save.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

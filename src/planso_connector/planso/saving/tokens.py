@@ -1,7 +1,5 @@
 """Extract the values that a save must carry: from a form, from the response that brought it, from a page. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Apply what a write trial found to the profile with which it was made. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import asdict, replace

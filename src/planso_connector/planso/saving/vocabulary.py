@@ -1,7 +1,5 @@
 """Tell the installation's own words in a recording from possible personal data. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator

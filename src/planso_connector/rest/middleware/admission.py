@@ -1,7 +1,5 @@
 """Admit a request or refuse it before anything else is done for it: header checks, rate limits, overload."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit

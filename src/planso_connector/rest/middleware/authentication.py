@@ -5,8 +5,6 @@ Without any key the connector serves this machine alone. A server bound to loopb
 through a proxy or a browser, so requests with a sign of either are refused.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -20,7 +18,6 @@ from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthen
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.wait_limit import current_key_id
-from planso_connector.rest import request_context
 from planso_connector.rest.middleware.key_watch import KeyWatch, KeyWithdrawn
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
@@ -30,6 +27,7 @@ from planso_connector.rest.middleware.route_scopes import (
     MatchedRoute,
     match_route,
 )
+from planso_connector.rest.request_context import get_context
 from planso_connector.rest.schemas.errors import error_response, http_error_response
 
 _CREATE = "Make an API key (`planso-connector keys create`), or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy checks."
@@ -74,7 +72,7 @@ class AuthenticationMiddleware:
             return
         route = None if _has_encoded_slash(scope) else match_route(scope["path"])
         if route is not None:
-            scope[request_context.ROUTE_TEMPLATE] = route.template
+            get_context(scope).route_template = route.template
         try:
             caller = await self._authorize(scope, route)
         except ConnectorError as error:
@@ -86,7 +84,7 @@ class AuthenticationMiddleware:
         if caller is None or route is None:
             await self._app(scope, receive, send)
             return
-        scope[request_context.CALLER] = caller
+        get_context(scope).caller = caller
         current_key_id.set(caller.key_id)  # the server runs each request in a context of its own
         self._access_log.record_key_use(caller)
         if scope["path"] not in _POLLED_PATHS:
@@ -132,7 +130,7 @@ class AuthenticationMiddleware:
     async def _authenticate(self, scope: Scope, *, is_monitoring: bool = False) -> Caller:
         key = _get_key(scope)
         if key is not None:
-            scope[request_context.KEY_ID] = extract_key_id(key)
+            get_context(scope).key_id = extract_key_id(key)
         caller = await self._authenticator.authenticate(key, is_monitoring=is_monitoring)
         if caller is None:
             if not self._allow_anonymous:
@@ -143,7 +141,7 @@ class AuthenticationMiddleware:
     def _record_access(self, scope: Scope, route: MatchedRoute, caller: Caller, status: int) -> None:
         """The orders that the response showed, 412 too; else the one of the path."""
         name = f"{scope['method']} {route.template}"
-        if status in (200, 412) and (order_ids := request_context.get_shown_order_ids(scope)):
+        if status in (200, 412) and (order_ids := get_context(scope).shown_order_ids):
             self._access_log.record(caller, name, order_ids)
         elif status == 200 and scope["method"] == "GET" and route.order_id is not None:
             self._access_log.record(caller, name, [route.order_id])
@@ -156,7 +154,7 @@ def _has_encoded_slash(scope: Scope) -> bool:
 
 def _get_key(scope: Scope) -> str | None:
     """The API key that was sent. Raises NotAuthenticated for several."""
-    keys = request_context.get_api_keys(scope)
+    keys = get_context(scope).api_keys
     if len(keys) > 1:
         raise NotAuthenticated("More than one API key came; accepted: one.", given=True)
     return next(iter(keys)).decode("latin-1") if keys else None

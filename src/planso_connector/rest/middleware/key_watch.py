@@ -3,8 +3,6 @@ End requests that still wait when their API key is revoked or expires: a long po
 are refused within two seconds, and their result is not shown.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
@@ -32,13 +30,15 @@ class KeyWithdrawn(Exception):
 class _WatchedRequest:
     """A request in flight. Before a response that took long is sent, the key is checked once more."""
 
-    __slots__ = ("_check_key", "_send", "_started_at", "_task", "error", "key", "scope")
+    __slots__ = ("_check_key", "_send", "_started_at", "error", "key", "scope", "task")
 
     def __init__(self, key: str | None, scope: Scope, send: Send, check_key: _CheckKey) -> None:
         self.key, self.scope = key, scope
         self._send, self._check_key = send, check_key
         self._started_at = monotonic()
-        self._task = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None, "a server runs each request in a task"
+        self.task = task
         self.error: NotAuthenticated | None = None
 
     @property
@@ -53,13 +53,8 @@ class _WatchedRequest:
         await self._send(message)
 
     def cancel(self, error: NotAuthenticated) -> None:
-        assert self._task is not None, "a server runs each request in a task"
         self.error = error
-        self._task.cancel()
-
-    def uncancel(self) -> None:
-        assert self._task is not None, "a server runs each request in a task"
-        self._task.uncancel()
+        self.task.cancel()
 
 
 class KeyWatch:
@@ -82,7 +77,7 @@ class KeyWatch:
         except asyncio.CancelledError:
             if request.error is None:
                 raise
-            request.uncancel()
+            request.task.uncancel()
             raise KeyWithdrawn(request.error) from None
         finally:
             self._in_flight.discard(request)

@@ -13,12 +13,13 @@ import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache, partial
 from heapq import nsmallest
 
 from starlette.types import Scope
 
 from planso_connector.rest.middleware.trusted_hosts import Network
-from planso_connector.rest.request_context import get_api_keys
+from planso_connector.rest.request_context import get_context
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{1,5})?\s*(s|min|h)")
@@ -168,7 +169,6 @@ class RateLimiter:
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._exempt = limits.exempt
         self._keys = _BucketGroup("key", limits.key, limits.parallel)
         self._addresses = _BucketGroup("address", limits.address, limits.parallel)
         self._total = limits.parallel_total
@@ -176,7 +176,7 @@ class RateLimiter:
         self.active_reads = 0
         """Reads in flight that wait neither for PlanSo nor for their client."""
         self.max_active_reads = min(MAX_ACTIVE_READS, max(1, limits.parallel_total // 2))
-        self._owner_of_address: dict[str, Hashable] = {}
+        self._identify = lru_cache(_MAX_BUCKETS)(partial(_identify, exempt=limits.exempt))
 
     def acquire(self, scope: Scope, priority: Priority = Priority.READ) -> RequestSlot | Refusal:
         """
@@ -224,7 +224,7 @@ class RateLimiter:
         owners: list[tuple[_BucketGroup, Hashable]] = []
         if (address := self._identify_address(scope)) is not None:
             owners.append((self._addresses, address))
-        if keys := get_api_keys(scope):
+        if keys := get_context(scope).api_keys:
             owners.append((self._keys, hash(min(keys))))
         return owners
 
@@ -237,11 +237,7 @@ class RateLimiter:
         text: str = client[0] if client else ""
         if len(text) > _MAX_ADDRESS_LENGTH:  # a trusted proxy may pass on whatever a caller wrote
             return _UNKNOWN_ADDRESS
-        if text not in self._owner_of_address:
-            if len(self._owner_of_address) >= _MAX_BUCKETS:
-                self._owner_of_address.clear()
-            self._owner_of_address[text] = _identify(text, self._exempt)
-        owner = self._owner_of_address[text]
+        owner = self._identify(text)
         is_forwarded = owner is None and any(name == b"x-forwarded-for" for name, _ in scope["headers"])
         return text if is_forwarded else owner
 

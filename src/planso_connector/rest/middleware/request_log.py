@@ -3,17 +3,15 @@ Trace, log and count each request: `traceresponse` on the response, one log line
 never query or body.
 """
 
-from __future__ import annotations
-
 import time
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from planso_connector.rest import request_context
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import trace_context
 from planso_connector.rest.middleware.response_state import get_response_state
+from planso_connector.rest.request_context import get_context
 
 log = structlog.get_logger(__name__)
 
@@ -39,14 +37,10 @@ class RequestLogMiddleware:
         try:
             await self._app(scope, receive, send)
         finally:
-            method, route, status = scope["method"], request_context.get_route_template(scope), state.status
+            method, status, context = scope["method"], state.status, get_context(scope)
+            route = getattr(scope.get("route"), "path", None) or context.route_template
             seconds = time.perf_counter() - started_at
             self._metrics.record_request_end(method, route, status, seconds)
             self._log.info(
-                "request",
-                method=method,
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
-                key=request_context.get_key_id(scope),
+                "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), key=context.key_id
             )

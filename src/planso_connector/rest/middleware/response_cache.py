@@ -3,8 +3,6 @@ Cache responses of `GET /api/orders` until the database is next written to, so t
 nothing. Scopes and access log apply to a cached response too: authentication stands outside.
 """
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -13,7 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from planso_connector.rest.request_context import SHOWN_ORDER_IDS, get_shown_order_ids
+from planso_connector.rest.request_context import get_context
 
 CACHED_PATH = "/api/orders"
 MAX_BYTES = 16 << 20
@@ -22,9 +20,6 @@ MAX_RESPONSE_BYTES = 1 << 20
 MAX_RESPONSES = 1000
 _BYTES_PER_RESPONSE, _BYTES_PER_ORDER_ID = 1500, 40
 """Memory beside the body: headers, entries in tables, the ids for the access log."""
-
-VALID_UNTIL = "planso_connector.good_until"
-"""Scope key: until when a route's response stays right if nothing is written, in seconds of `time.time`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +63,7 @@ class ResponseCacheMiddleware:
         cached = self._responses.get(query)
         if cached is not None and time.time() < cached.valid_until:
             self._responses.move_to_end(query)
-            scope["route"], scope[SHOWN_ORDER_IDS] = cached.route, cached.order_ids
+            scope["route"], get_context(scope).shown_order_ids = cached.route, cached.order_ids
             if self._on_routed is not None:
                 self._on_routed(scope["method"], CACHED_PATH)
             await send(dict(cached.start))
@@ -88,16 +83,21 @@ class ResponseCacheMiddleware:
         if version != self._data_version:
             return
         self._drop(query)
-        valid_until = scope.get(VALID_UNTIL)
-        if valid_until is None or len(messages) != 2 or messages[0]["status"] != 200 or messages[1].get("more_body"):
+        context = get_context(scope)
+        if (
+            context.valid_until is None
+            or len(messages) != 2
+            or messages[0]["status"] != 200
+            or messages[1].get("more_body")
+        ):
             return
         start, body = messages
-        order_ids = get_shown_order_ids(scope)
+        order_ids = context.shown_order_ids
         size = len(body["body"]) + len(query) + _BYTES_PER_RESPONSE + len(order_ids) * _BYTES_PER_ORDER_ID
         if size > MAX_RESPONSE_BYTES:
             return
         start = {**start, "headers": tuple(start["headers"])}
-        self._responses[query] = _CachedResponse(valid_until, start, body, scope.get("route"), order_ids, size)
+        self._responses[query] = _CachedResponse(context.valid_until, start, body, scope.get("route"), order_ids, size)
         self._size += size
         while self._size > MAX_BYTES or len(self._responses) > MAX_RESPONSES:
             self._drop(next(iter(self._responses)))

@@ -1,7 +1,5 @@
 """Per-request response state shared by all middleware, and the request body as it comes in."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

@@ -1,7 +1,5 @@
 """The scopes that each route needs. A route missing here is 404 for everybody."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

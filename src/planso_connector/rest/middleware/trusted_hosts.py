@@ -1,7 +1,5 @@
 """The host names this service answers to, and the lists of hosts, origins and networks in settings."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """GET /docs: Swagger UI. Scripts and styles come from the connector, and the page may load no others."""
 
-from __future__ import annotations
-
 from html import escape
 from importlib import resources
 

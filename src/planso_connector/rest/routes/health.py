@@ -1,7 +1,5 @@
 """/health: liveness and readiness."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import asdict
 from typing import Literal
@@ -11,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
-from planso_connector.rest.request_context import has_caller
+from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import RETRY_AFTER
 from planso_connector.rest.schemas.examples import build_example, document_success
@@ -31,8 +29,7 @@ class Check(BaseModel):
         description="The finding, for a person; what to do where it is not ok.", examples=["answers, and takes writes"]
     )
     since: str = Field(
-        description="Since when, as far as this process knows. UTC.",
-        examples=["2026-11-23T10:15:30.000000Z"],
+        description="Since when, as far as this process knows. UTC.", examples=["2026-11-23T10:15:30.000000Z"]
     )
     required: bool = Field(description="Whether the connector is not ready without it.", examples=[True])
 
@@ -121,7 +118,7 @@ def routes(probe: ReadinessProbe) -> APIRouter:
         readiness = await evaluation.check()
         is_ready, silent_since, checks = readiness.is_ready, readiness.silent_since, readiness.checks
         message = "; ".join(f"{check.name}: {check.words}" for check in checks if not check.ok)
-        if not has_caller(request):
+        if get_context(request.scope).caller is None:
             checks, message = (), _SILENT.format(silent_since) if silent_since is not None else _NO_DETAILS
             message = "" if is_ready else message
         return JSONResponse(

@@ -1,7 +1,5 @@
 """Choose the language of sentences in a response by `Accept-Language` (RFC 9110, 12.5.4); German by default."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, get_args
 

@@ -1,7 +1,5 @@
 """`GET /api/lookup`: find the order that a caller means."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -19,7 +17,6 @@ from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, document_success
 from planso_connector.rest.schemas.responses import REBUILDING_FIELD, Envelope, Rebuilding, rebuild_members
-from planso_connector.store.engine.transaction import Row
 
 MAX_TEXT_LENGTH = 1000
 
@@ -107,7 +104,7 @@ def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
         being rebuilt, as after an upgrade, nothing is certain, and where nothing fits the answer is 503.
         """
         result = await lookup.find(request, archived=archived, limit=limit, language=language)
-        order_ids = [match.order_id for match, _ in result.matches]
+        order_ids = [match.order_id for match in result.matches]
         return OrdersResponse(to_json(_body(result, shows_all=shows_all)), order_ids, language_headers(language))
 
     return router
@@ -127,7 +124,7 @@ def _request(
 
 
 def _body(result: LookupResult, *, shows_all: bool) -> dict[str, Any]:
-    matches = [_match_body(match, row, shows_all=shows_all) for match, row in result.matches]
+    matches = [_match_body(match, shows_all=shows_all) for match in result.matches]
     message, rebuild = ("", {}) if result.rebuild is None else rebuild_members(result.rebuild)
     query = result.query
     return {
@@ -148,19 +145,22 @@ def _body(result: LookupResult, *, shows_all: bool) -> dict[str, Any]:
     }
 
 
-_PERSONAL = {"person": "name", "phone": "phone", "email": "email"}
-"""The fact that has to fit for a column to be shown."""
+def _match_body(match: Match, *, shows_all: bool) -> dict[str, Any]:
+    facts = match.facts
 
+    def if_asked(fact: str, value: str | None) -> str | None:
+        return value if shows_all or fact in match.fits else None
 
-def _match_body(match: Match, row: Row, *, shows_all: bool) -> dict[str, Any]:
     return {
         "order_id": match.order_id,
         "score": round(match.score, 3),
         "reasons": match.reasons,
-        "plate": row["plate"],
-        "vehicle": row["vehicle_vehicle"],
-        "color": row["vehicle_color_name"],
-        "shop_date": row["shop_date"],
-        "project_status": row["project_status"],
-        **{column: row[column] if shows_all or fact in match.fits else None for column, fact in _PERSONAL.items()},
+        "plate": facts.plate,
+        "vehicle": facts.vehicle,
+        "color": facts.color,
+        "shop_date": facts.drop_off,
+        "project_status": facts.project_status,
+        "person": if_asked("name", facts.name),
+        "phone": if_asked("phone", facts.phone),
+        "email": if_asked("email", facts.email),
     }

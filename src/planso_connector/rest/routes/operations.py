@@ -1,7 +1,5 @@
 """/api/operations: read, cancel, undo and restore writes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -108,7 +106,7 @@ def _add_reads(router: APIRouter, writer: WriteService) -> None:
         before = _parse_cursor(cursor) if cursor else None
         found = list(await writer.list_operations(order_id, state, before, limit + 1))
         page = found[:limit]
-        next_cursor = cursors.encode([page[-1].created_at, page[-1].id]) if len(found) > limit else None
+        next_cursor = cursors.encode([str(page[-1].created_at), page[-1].id]) if len(found) > limit else None
         caller = get_caller(request)
         listed = [disclosure.serialize_operation(operation, caller) for operation in page]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": next_cursor}

@@ -1,7 +1,5 @@
 """PUT, PATCH, POST and DELETE of /api/orders: record the write, wait for its end, and respond with it."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -141,6 +139,7 @@ class WriteResponder:
         message = disclosure.build_message(operation, caller)
         response_headers = {**headers.preferences.applied, "Operation-Id": operation.id}
         if operation.state is OperationState.PENDING:
+            assert operation.deadline_at is not None, "accepted writes have a deadline"
             until = f"{operation.deadline_at[:19]}Z"
             accepted = f"On disk here. PlanSo has not confirmed it yet; it is tried until {until}. {message}"
             body = {

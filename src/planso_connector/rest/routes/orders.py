@@ -1,7 +1,5 @@
 """GET /api/orders and below: orders from the mirror. The writes are in `order_writes`."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import re
@@ -18,8 +16,7 @@ from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.domain.part import count_missing
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.orders import OrderQueries
-from planso_connector.rest.middleware.response_cache import VALID_UNTIL
-from planso_connector.rest.request_context import OrdersResponse
+from planso_connector.rest.request_context import OrdersResponse, get_context
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.routes.write_headers import matches_etag
@@ -105,7 +102,7 @@ def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
         stale_from = await freshness.stale_from()
         members["stale"] = freshness.now() > stale_from
         if not message:  # one with a message is not cached: a busy moment may be the reason
-            request.scope[VALID_UNTIL] = math.inf if members["stale"] else stale_from.timestamp()
+            get_context(request.scope).valid_until = math.inf if members["stale"] else stale_from.timestamp()
         documents = [order.document for order in page.documents]
         if query.member_names:
             documents = [select_members(document, query.member_names) for document in documents]

@@ -1,7 +1,5 @@
 """The query of `GET /api/orders`, and a route class that parses it quickly."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal

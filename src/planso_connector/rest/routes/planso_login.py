@@ -1,7 +1,5 @@
 """/api/auth: the connector's login with PlanSo."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response

@@ -1,7 +1,5 @@
 """GET /api/orders/{order_id}/progress: how far an order is, for phone agents."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -51,8 +49,7 @@ class Stage(BaseModel):
     )
     name: str | None = Field(description=f"The step's name: {_STAGES}.", examples=["paint"])
     step: int | None = Field(
-        description="The step's number; null where the words name no certain step.",
-        examples=[int(ProgressStage.PAINT)],
+        description="The step's number; null where the words name no certain step.", examples=[int(ProgressStage.PAINT)]
     )
     steps: int = Field(description="How many steps there are.", examples=[STAGE_COUNT])
     archived: bool = Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])
@@ -179,9 +176,7 @@ def routes(queries: ProgressQueries) -> APIRouter:
         """
         progress = await queries.get_progress(order_id)
         return success_response(
-            progress=_render(progress, spoken_in),
-            stale=progress.is_stale,
-            headers=language.language_headers(spoken_in),
+            progress=_render(progress, spoken_in), stale=progress.is_stale, headers=language.language_headers(spoken_in)
         )
 
     return router

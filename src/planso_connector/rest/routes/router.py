@@ -1,7 +1,5 @@
 """What all routes share: their router, with the responses that each may have, and the body of a success."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from fastapi import APIRouter, Response

@@ -1,7 +1,5 @@
 """/api/sync: start a sync, its progress, and the last runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -165,9 +163,7 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         responses=document_success(runs=build_example(RunsAnswer))
         | document_failures(422, 503, invalid=_INVALID_LIMIT),
     )
-    async def sync_runs(
-        limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50,
-    ) -> Response:
+    async def sync_runs(limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50) -> Response:
         """Newest first."""
         runs = [_render_run(run) for run in await sync.list_runs(limit)]
         return success_response(runs=runs, count=len(runs))

@@ -1,7 +1,5 @@
 """Parse the headers of writes: preferences, idempotency key, preconditions."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 
@@ -19,12 +17,7 @@ _ETAG = re.compile(r'(?:W/)?"(\d{1,18}(?:\.[0-9a-f]{1,64})?)"')
 
 WaitParam = Annotated[
     float | None,
-    Query(
-        ge=0,
-        le=MAX_WAIT,
-        allow_inf_nan=False,
-        description="Seconds to wait for the operation to be settled.",
-    ),
+    Query(ge=0, le=MAX_WAIT, allow_inf_nan=False, description="Seconds to wait for the operation to be settled."),
 ]
 
 

@@ -1,7 +1,5 @@
 """/api/writes: the state of writes to PlanSo, what stopped them, and resuming."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -99,8 +97,7 @@ def routes(stops: WriteStops) -> list[APIRouter]:
         response_model=ResumedAnswer,
         response_description="What was resumed",
         responses=document_success(
-            resumed=build_example(ResumedAnswer),
-            nothing=build_example(ResumedAnswer, message=_NOT_STOPPED, resumed=[]),
+            resumed=build_example(ResumedAnswer), nothing=build_example(ResumedAnswer, message=_NOT_STOPPED, resumed=[])
         )
         | document_failures(413, 415, 422, 503, invalid=_NOT_DAMAGED),
     )

@@ -1,7 +1,5 @@
 """The status of each error, the body of all failures, and FastAPI's error handlers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +19,7 @@ from planso_connector.domain.errors import Problem
 from planso_connector.domain.order import OrderDocument
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import BODY_TOO_LARGE
-from planso_connector.rest.request_context import OrdersResponse, get_caller, has_caller
+from planso_connector.rest.request_context import OrdersResponse, get_context
 from planso_connector.rest.schemas.examples import Responses, build_examples
 
 log = structlog.get_logger(__name__)
@@ -212,10 +210,7 @@ def _build_body(message: str, problems: Sequence[Problem] | None = None) -> dict
 
 
 def failure_response(
-    status: int,
-    message: str,
-    problems: Sequence[Problem] | None = None,
-    headers: Mapping[str, str] | None = None,
+    status: int, message: str, problems: Sequence[Problem] | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     return JSONResponse(_build_body(message, problems), status, headers)
 
@@ -270,9 +265,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def handle_error(request: Request, error: errors.ConnectorError) -> Response:
         if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
-        return error_response(
-            disclosure.redact_error(error, get_caller(request) if has_caller(request) else UNKNOWN_CALLER)
-        )
+        return error_response(disclosure.redact_error(error, get_context(request.scope).caller or UNKNOWN_CALLER))
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

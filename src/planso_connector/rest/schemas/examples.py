@@ -1,7 +1,5 @@
 """The examples of the OpenAPI document, made from the examples that each property has."""
 
-from __future__ import annotations
-
 from typing import Any, get_args
 
 from fastapi import FastAPI

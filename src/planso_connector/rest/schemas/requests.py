@@ -1,7 +1,5 @@
 """The request bodies of writes, generated from `domain.fields`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -208,10 +206,7 @@ else:
         **_define_all(RequestKind.UPDATE),
     )
     CreateOrder = create_model(
-        "CreateOrder",
-        __base__=WriteBody,
-        __doc__="Request to create an order.",
-        **_define_all(RequestKind.CREATE),
+        "CreateOrder", __base__=WriteBody, __doc__="Request to create an order.", **_define_all(RequestKind.CREATE)
     )
     CreateOrder.request_kind = RequestKind.CREATE
 

@@ -1,7 +1,5 @@
 """The responses of orders and operations, and the envelope of all responses."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
@@ -186,8 +184,7 @@ class Part(BaseModel):
         "Delivered on, or announced for. ISO 8601. In PlanSo: Datum, after the slash.", "2026-12-04"
     )
     eta_date: str | None = described(
-        "Expected on, where the installation shows such a column. ISO 8601. In PlanSo: ETA, Liefertermin.",
-        "2026-12-03",
+        "Expected on, where the installation shows such a column. ISO 8601. In PlanSo: ETA, Liefertermin.", "2026-12-03"
     )
     is_to_order: bool = described("Whether it has to be ordered. In PlanSo: the box `order_parts`.", False)
     is_ordered: bool = described("Whether it was ordered. In PlanSo: the box `bestellt`.", True)

@@ -1,7 +1,5 @@
 """What SQLite and PostgreSQL have in common as backends of a Database."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sqlalchemy import Executable

@@ -1,7 +1,5 @@
 """SQL expressions that differ between SQLite and PostgreSQL, and parameters of whole rows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Boolean, ColumnElement, Table, bindparam

@@ -1,7 +1,5 @@
 """The type of the file system that a path is on."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

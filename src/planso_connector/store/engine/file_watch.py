@@ -3,8 +3,6 @@ Detects when SQLite's open files are no longer those at their paths. SQLite cont
 commits is lost with the process. Source: sqlite.org/howtocorrupt.html, sections 1.4 and 2.4.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable

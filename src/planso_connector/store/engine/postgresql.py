@@ -1,7 +1,5 @@
 """PostgreSQL through psycopg: threads take a connection for each unit of work, a new one if it was lost."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping

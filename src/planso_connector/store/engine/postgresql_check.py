@@ -1,7 +1,5 @@
 """Check at start what a PostgreSQL database lacks, with advice."""
 
-from __future__ import annotations
-
 from sqlalchemy import text
 
 from planso_connector.domain.errors import StoreUnavailable

@@ -3,8 +3,6 @@ A pool of PostgreSQL connections, shared by the threads of one database: opened 
 or as many as the server admits.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

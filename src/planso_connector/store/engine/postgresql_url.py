@@ -5,8 +5,6 @@ Not with SQLAlchemy, which knows neither `host1,host2` nor libpq's parameters; n
 messages quote parts of the URL, which may be the password.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ apsw brings its own SQLite. The standard library's must never open the same file
 in one process break each other's locks, and older ones can corrupt a WAL that is being reset.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import json

@@ -1,7 +1,5 @@
 """A transaction that runs SQLAlchemy Core statements, each compiled once per connection."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast

@@ -1,7 +1,5 @@
 """Queues that hand units of work from event loops to threads with a database connection each."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import threading

@@ -1,7 +1,5 @@
 """Mark a restored database: it is older than PlanSo, and than what callers have seen since."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, bindparam, case, delete, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import operations as outbox
 from planso_connector.store import personal_data
@@ -104,7 +102,7 @@ def mark_restored(tx: Transaction, now: datetime, previous: PreviousDatabase | N
     return RestoreMarks(pending, _put_keys(tx, previous.api_keys, instant), erasures)
 
 
-def _put_keys(tx: Transaction, previous_keys: Sequence[Row], now: str) -> int:
+def _put_keys(tx: Transaction, previous_keys: Sequence[Row], now: Instant) -> int:
     known = {(row["workshop"], row["id"]) for row in previous_keys}
     unknown = [row for row in tx.fetch_all(_VALID_KEYS) if (row["workshop"], row["id"]) not in known]
     for row in previous_keys:
@@ -114,7 +112,7 @@ def _put_keys(tx: Transaction, previous_keys: Sequence[Row], now: str) -> int:
     return len(unknown)
 
 
-def _repeat_erasures(tx: Transaction, erasures: Sequence[Row], now: str) -> int:
+def _repeat_erasures(tx: Transaction, erasures: Sequence[Row], now: Instant) -> int:
     """
     Repeat the erasures from after the backup, which still has the data, also in mirror rows that PlanSo has changed or
     deleted since. Returns how many.

@@ -4,8 +4,6 @@ Back up a SQLite file while it is in use, verify backups, and restore them. Post
 A backup is a complete SQLite file without a write-ahead log.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Print the commands that back up and restore a PostgreSQL database, and mark a restored one."""
 
-from __future__ import annotations
-
 import time
 from contextlib import closing
 from datetime import datetime

@@ -1,7 +1,5 @@
 """VACUUM after an erasure: databases keep the bytes of deleted rows until they reuse the space."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from pathlib import Path
 

@@ -10,8 +10,8 @@ import pytest
 from planso_connector.domain.errors import Invalid
 from planso_connector.planso.pages.form import Form
 from tests.planso.conftest import PROFILE
+from tests.planso.pages.forms import PERSON
 
-PERSON = "<div class=field><label>Fahrername</label><input name='f[1]' value='Muster'></div>"
 DATE = "<div class=field><label>Werkstattstart</label><input name='f[5]' id=f_5 value=''></div>"
 DROPDOWN = (
     "<div class=field><label>Kategorie</label><div class='ui selection dropdown'><input type=hidden name=d value='{}'>"
@@ -46,7 +46,7 @@ FILLED = {
 
 
 @pytest.mark.parametrize("markup", FILLED.values(), ids=FILLED)
-def test_a_control_that_script_fills_stops_every_write(markup: str) -> None:
+def test_a_script_filled_control_stops_every_write(markup: str) -> None:
     """Whatever is asked: the save of the whole form would blank it. The refusal names the control."""
     form = form_with(markup)
 
@@ -67,7 +67,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("markup", HARMLESS.values(), ids=HARMLESS)
-def test_what_the_markup_holds_is_no_reason(markup: str) -> None:
+def test_controls_with_a_value_in_the_markup_stop_nothing(markup: str) -> None:
     """A value beside the attribute, a select with options, what isn't sent, words that are no value."""
     form = form_with(markup)
 
@@ -94,7 +94,7 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize("functions", SCRIPTS)
-def test_what_the_answers_functions_set_is_unknown(functions: str) -> None:
+def test_controls_set_by_scripts_stop_every_write(functions: str) -> None:
     """By id, by name, over a variable, through a widget, in a function that is called."""
     assert "'Werkstattstart' (f[5])" in refusal(form_with(DATE, functions))
 
@@ -114,37 +114,37 @@ def test_what_the_answers_functions_set_is_unknown(functions: str) -> None:
         "no script at all",
     ],
 )
-def test_what_runs_later_or_elsewhere_is_no_reason(functions: str) -> None:
+def test_code_that_does_not_run_on_load_stops_nothing(functions: str) -> None:
     """Handlers, comments, functions that nobody calls, other controls."""
     assert form_with(DATE, functions).script_filled_controls() == ()
 
 
 def test_a_script_that_repeats_the_value_changes_nothing() -> None:
-    """Set to what stands there: known. Set to something else: not."""
+    """Set to the present value it stops nothing; set to another it does."""
     date = DATE.replace("value=''", "value='16.12.2026'")
 
     assert form_with(date, "$('#f_5').val('16.12.2026')").script_filled_controls() == ()
     assert refusal(form_with(date, "$('#f_5').val('17.12.2026')"))
 
 
-def test_a_box_that_script_checks_is_unknown() -> None:
-    """A browser would send it."""
+def test_a_box_that_a_script_checks_stops_every_write() -> None:
+    """Its state in a browser is not the markup's."""
     box = "<input type=checkbox id=c name=c>"
 
     assert refusal(form_with(box, "$('#c').prop('checked', true)"))
     assert form_with(box, "$('#c').prop('checked', false)").script_filled_controls() == ()
 
 
-def test_the_value_beside_it_is_read() -> None:
-    """A reader may see what a person sees."""
+def test_script_values_are_read() -> None:
+    """What a person sees is read."""
     assert form_with(FILLED["data-date"]).read_fields().values["shop_date"] == "2026-12-16"
     assert form_with(FILLED["data-value"]).read_fields().values["vehicle_details.modelID"] == 42
     assert form_with(DATE, SCRIPTS[0]).read_fields().values["shop_date"] == "2026-12-16"
     assert form_with(FILLED["a drop-down's text"]).read_fields().values["damage"] == "KL 2-3"
 
 
-def test_where_only_changes_are_sent_it_matters_if_it_is_asked_for() -> None:
-    """Then nothing is blanked; what a script fills is not written over unseen."""
+def test_where_only_changes_are_sent_other_fields_can_be_written() -> None:
+    """Nothing is blanked then; only the script-filled control itself is refused."""
     form = form_with(FILLED["data-date"])
 
     assert form.plan({"person": "Neu"}, only_changed=True).changes
@@ -152,8 +152,8 @@ def test_where_only_changes_are_sent_it_matters_if_it_is_asked_for() -> None:
         form.plan({"shop_date": "2026-12-17"}, only_changed=True)
 
 
-def test_what_was_learned_or_tried_is_no_reason() -> None:
-    """The profile names the controls of which it was seen what a browser sends: what script fills in, or nothing."""
+def test_learned_or_tried_controls_stop_nothing() -> None:
+    """The profile names the controls of which it is known whether a browser sends the script's value or none."""
     form = form_with(FILLED["data-date"])
     known = replace(form, profile=replace(PROFILE, save=replace(PROFILE.save, known=("c",))))
     unfilled = replace(form, profile=replace(PROFILE, save=replace(PROFILE.save, unfilled=("c",))))

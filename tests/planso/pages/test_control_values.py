@@ -1,4 +1,4 @@
-"""What a control is given follows the notation that stands there; what PlanSo makes of it is compared by meaning."""
+"""A value is written in the control's present notation; what PlanSo makes of it is compared by meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def with_input(label: str, value: str, name: str = "f[5]", kind: str = "text") -
 
 
 @pytest.mark.parametrize(
-    ("label", "name", "standing", "path", "asked", "written"),
+    ("label", "name", "standing", "path", "requested", "written"),
     [
         ("Werkstattstart", "f[5]", "2026-12-16", "shop_date", "2026-12-17", "2026-12-17"),
         ("Werkstattstart", "f[5]", "16.12.2026", "shop_date", "2026-12-17", "17.12.2026"),
@@ -41,35 +41,35 @@ def with_input(label: str, value: str, name: str = "f[5]", kind: str = "text") -
         ("Kilometerstand", "f[5]", "84.210", "vehicle_details.km_stand", "84310", "84310"),
     ],
 )
-def test_the_notation_that_stands_there_is_written(
-    label: str, name: str, standing: str, path: str, asked: Value, written: str
+def test_the_control_s_present_notation_is_written(
+    label: str, name: str, standing: str, path: str, requested: Value, written: str
 ) -> None:
-    """And after a save that keeps it, it is taken over, with nothing to tell and nothing to send again."""
+    """After a save that keeps it nothing is unsaved, normalised or left to send."""
     form = with_input(label, standing, name)
-    plan = form.plan({path: asked})
+    plan = form.plan({path: requested})
     assert list(plan.new_values.values()) == [written]
 
     saved = with_input(label, written, name)
-    assert saved.find_unsaved({path: asked}, form) == []
-    assert saved.describe_normalised({path: asked}, form) == ()
-    assert saved.plan({path: asked}).changes == ()
+    assert saved.find_unsaved({path: requested}, form) == []
+    assert saved.describe_normalised({path: requested}, form) == ()
+    assert saved.plan({path: requested}).changes == ()
 
 
 @pytest.mark.parametrize(
-    ("label", "standing", "path", "asked"),
+    ("label", "standing", "path", "requested"),
     [
         ("Sollstunden Karo", "1.500", "est_hours_karo", 1.5),
         ("Kilometerstand", "84.210", "vehicle_details.km_stand", "84210"),
         ("Werkstattstart", "2026-12-16 00:00:00", "shop_date", "2026-12-16"),
     ],
 )
-def test_the_same_in_another_notation_is_no_change(label: str, standing: str, path: str, asked: Value) -> None:
+def test_the_same_in_another_notation_is_no_change(label: str, standing: str, path: str, requested: Value) -> None:
     """Nothing is sent for a value that stands there already."""
-    assert with_input(label, standing).plan({path: asked}).changes == ()
+    assert with_input(label, standing).plan({path: requested}).changes == ()
 
 
 @pytest.mark.parametrize(
-    ("label", "name", "kind", "standing", "path", "asked"),
+    ("label", "name", "kind", "standing", "path", "requested"),
     [
         ("Rückgabe", "f[return_date_time]", "text", "16:00", "return_date_time", "2026-12-17"),
         ("Rückgabe", "f[5]", "text", "", "return_date_time", "09:30"),
@@ -77,16 +77,16 @@ def test_the_same_in_another_notation_is_no_change(label: str, standing: str, pa
         ("Rückgabe", "f[5]", "time", "16:00", "return_date_time", "2026-12-17"),
     ],
 )
-def test_half_a_moment_is_refused_where_the_other_half_is_kept(
-    label: str, name: str, kind: str, standing: str, path: str, asked: Value
+def test_a_day_or_time_alone_is_refused_where_both_are_needed(
+    label: str, name: str, kind: str, standing: str, path: str, requested: Value
 ) -> None:
-    """A day where a time is held, a time where a date is needed: nothing is emptied by it."""
+    """A day where a time is held, or a time where a date is needed: nothing is emptied by it."""
     with pytest.raises(Invalid, match="accepted: a"):
-        with_input(label, standing, name, kind).plan({path: asked})
+        with_input(label, standing, name, kind).plan({path: requested})
 
 
 @pytest.mark.parametrize(
-    ("label", "path", "before", "asked", "after", "told"),
+    ("label", "path", "before", "requested", "after", "is_noted"),
     [
         ("Kennzeichen", "vehicle_details.number_plate", "", "wn-ae 2309", "WN-AE 2309", True),
         ("Telefon", "phone", "", "+49151234", "0151 234", True),
@@ -104,22 +104,22 @@ def test_half_a_moment_is_refused_where_the_other_half_is_kept(
         ("HU/AU", "vehicle_details.hu_au", "", "2027-03", "01.03.2027", True),
     ],
 )
-def test_what_planso_writes_otherwise_is_told_as_such(
-    label: str, path: str, before: str, asked: Value, after: str, told: bool
+def test_normalised_values_are_described(
+    label: str, path: str, before: str, requested: Value, after: str, is_noted: bool
 ) -> None:
-    """The same value in PlanSo's notation is taken over; a sentence names the field and both writings."""
+    """The same value in PlanSo's notation counts as saved; a note names the field and both notations."""
     saved, back = with_input(label, before), with_input(label, after)
     if label == "Fahrername":
         saved, back = (form_of(f"<div><label>{label}</label><input name=a value='{v}'></div>") for v in (before, after))
-    assert back.find_unsaved({path: asked}, saved) == []
-    assert back.find_unsaved({path: asked}) == []
-    notes = back.describe_normalised({path: asked}, saved)
-    assert len(notes) == told
+    assert back.find_unsaved({path: requested}, saved) == []
+    assert back.find_unsaved({path: requested}) == []
+    notes = back.describe_normalised({path: requested}, saved)
+    assert len(notes) == is_noted
     assert all(note.startswith(f"PlanSo writes {path} ('{label}') as '{after}' (asked '") for note in notes)
 
 
 @pytest.mark.parametrize(
-    ("label", "path", "before", "asked", "after"),
+    ("label", "path", "before", "requested", "after"),
     [
         ("Telefon", "phone", "", "0151 234 5678", "0151 234 567"),
         ("Kennzeichen", "vehicle_details.number_plate", "", "B-NO 123", "BN-O 123"),
@@ -134,15 +134,17 @@ def test_what_planso_writes_otherwise_is_told_as_such(
         ("Telefon", "phone", "0151", None, "0151"),
     ],
 )
-def test_another_value_is_never_a_notation(label: str, path: str, before: str, asked: Value, after: str) -> None:
-    """Cut, capped, garbled or moved: PlanSo kept another value."""
+def test_another_value_is_never_a_normalisation(
+    label: str, path: str, before: str, requested: Value, after: str
+) -> None:
+    """Where it is cut, capped, garbled or moved, PlanSo kept another value."""
     saved, back = with_input(label, before), with_input(label, after)
-    assert [kept.field for kept in back.find_unsaved({path: asked}, saved)] == [path]
-    assert back.describe_normalised({path: asked}, saved) == ()
+    assert [kept.field for kept in back.find_unsaved({path: requested}, saved)] == [path]
+    assert back.describe_normalised({path: requested}, saved) == ()
 
 
-def test_a_select_that_jumped_kept_another_value() -> None:
-    """Options are chosen or not; there is no notation of them."""
+def test_another_selected_option_is_another_value() -> None:
+    """Options have no notation."""
     select = (
         "<div><label>Kategorie</label><select name=d><option value=5{}>KL 2-3<option value=6{}>KL 2-3+</select></div>"
     )
@@ -161,8 +163,8 @@ def test_a_hidden_mirror_is_written_in_its_own_notation() -> None:
 
 
 @pytest.mark.parametrize("path", ["person", "phone"])
-def test_emptying_what_names_the_customer_is_told(path: str) -> None:
-    """A cleared name or phone number stands in the message; clearing what is empty does not."""
+def test_clearing_the_customer_is_noted(path: str) -> None:
+    """The note names a cleared name or phone number; clearing an empty field makes no note."""
     label, word = {"person": ("Fahrername", "name"), "phone": ("Telefon", "phone number")}[path]
     full, empty = (form_of(f"<div><label>{label}</label><input name=a value='{v}'></div>") for v in ("0151 1", ""))
     assert full.plan({path: None}).notes == (f"{path} is cleared: the order has no {word} any more.",)
@@ -170,8 +172,8 @@ def test_emptying_what_names_the_customer_is_told(path: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["KW 51", "offen", "ab 14 Uhr"])
-def test_what_is_no_date_is_read_as_such(text: str) -> None:
-    """No value, the text as it stands, and the field named; a date that databases write for none is nothing."""
+def test_text_in_a_date_field_is_unreadable(text: str) -> None:
+    """The field has no value and is listed with its text; a database's empty date is no value."""
     reading = with_input("Werkstattstart", text).read_fields()
     assert (reading.values["shop_date"], dict(reading.unreadable)) == (None, {"shop_date": text})
     assert reading.fields["Werkstattstart"] == text
