@@ -1,1 +1,1 @@
-"""Measurements. Each compares two things in one run and prints a ratio; the machine's own speed cancels out."""
+"""Benchmarks. Each compares two things in one run and prints their ratio, so that the machine's speed cancels out."""

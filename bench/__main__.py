@@ -1,4 +1,4 @@
-"""`make bench`: run every measurement and print what it found. `python -m bench NAME ...`: only these."""
+"""`make bench`: run every benchmark and print its result. `python -m bench NAME ...`: only these."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 
 from bench import memory, mirror, overload, reading, sync, writes
 
-MEASURES = {
-    "form": reading.form_against_beautifulsoup,
-    "rivals": mirror.against_rivals,
-    "misheard": mirror.misheard,
-    "longest": mirror.longest,
-    "beside": mirror.beside_a_sync,
-    "start": mirror.start,
-    "write": writes.put_against_straight,
-    "accept": writes.accepted_against_commits,
-    "full": sync.full_against_floor_and_plain,
-    "unchanged": sync.unchanged,
-    "memory": memory.during_a_sync,
-    "overload": overload.without_limits,
-    "limits": overload.with_limits,
+BENCHMARKS = {
+    "form": reading.compare_with_beautifulsoup,
+    "rivals": mirror.compare_rivals,
+    "misheard": mirror.measure_misheard_questions,
+    "longest": mirror.measure_worst_queries,
+    "beside": mirror.measure_reads_during_sync,
+    "start": mirror.measure_start,
+    "write": writes.compare_with_direct_requests,
+    "accept": writes.compare_with_commits,
+    "full": sync.measure_full_sync,
+    "unchanged": sync.measure_unchanged_sync,
+    "memory": memory.measure_sync_memory,
+    "overload": overload.measure_without_limits,
+    "limits": overload.measure_with_limits,
 }
 
 
@@ -29,17 +29,17 @@ COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[1] / ".bench" / "compiled"),
 }
-"""As installed: a start compiles nothing, also where Python is told to compile everything anew each time."""
+"""Compiled modules are kept, as in an installation, even where PYTHONDONTWRITEBYTECODE is set."""
 
 
 def main() -> None:
     os.environ.update(COMPILED)
-    chosen = sys.argv[1:] or MEASURES
-    unknown = set(chosen) - set(MEASURES)
+    chosen = sys.argv[1:] or BENCHMARKS
+    unknown = set(chosen) - set(BENCHMARKS)
     if unknown:
-        sys.exit(f"{', '.join(sorted(unknown))}: accepted: {', '.join(MEASURES)}")
+        sys.exit(f"{', '.join(sorted(unknown))}: accepted: {', '.join(BENCHMARKS)}")
     for name in chosen:
-        print(MEASURES[name](), flush=True)
+        print(BENCHMARKS[name](), flush=True)
 
 
 main()

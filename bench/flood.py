@@ -1,4 +1,4 @@
-"""Requests by a schedule, whether those before were answered or not: what a crowd does, which waits for nobody."""
+"""An open-loop load generator: requests are sent on schedule whether or not earlier ones have a response."""
 
 from __future__ import annotations
 
@@ -11,62 +11,65 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 _BUFFER = bytearray(1 << 20)
-MOST_CONNECTIONS = 1500
-"""Fewer than the connector takes: who finds none free is counted, because then it is the client that is full."""
-PATIENCE = 60.0
-"""Seconds after the last request for the answers that are still missing."""
-MAY_REFUSE = (429, 503)
+MAX_CONNECTIONS = 1500
+"""Below the connector's own limit. A request that finds no connection free is counted as `unsent`."""
+DRAIN_TIME = 60.0
+"""Seconds to wait for the last responses."""
+REFUSALS = (429, 503)
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Request:
     kind: str
     text: bytes
 
 
 @dataclass
-class Found:
-    """What came back. Latencies in seconds, from when the request was due, by the kind of what was accepted."""
+class Results:
+    """
+    `accepted`: latencies of successful requests by kind, in seconds from when the request was due; `refusals`: those of
+    refused ones. `operations`: the ids of accepted writes.
+    """
 
     seconds: float = 0.0
-    asked: int = 0
+    sent: int = 0
     accepted: dict[str, list[float]] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)
     refusals: list[float] = field(default_factory=list)
     wrong: Counter[str] = field(default_factory=Counter)
-    """Whatever may not be: other statuses, a refusal without Retry-After, connections that broke."""
+    """Errors: other statuses, a refusal without Retry-After, broken connections."""
     unsent: int = 0
     operations: list[str] = field(default_factory=list)
 
     @property
     def latencies(self) -> list[float]:
-        return [one for kind in self.accepted.values() for one in kind]
+        return [latency for latencies in self.accepted.values() for latency in latencies]
 
 
-def at(latencies: Sequence[float], share: float) -> float:
-    """Milliseconds within which this share of them is."""
+def percentile(latencies: Sequence[float], share: float) -> float:
+    """Return the latency in milliseconds that this share of them does not exceed."""
     ordered = sorted(latencies)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else float("nan")
 
 
 class _Client:
-    """One kept connection and the request that it waits for."""
+    """A keep-alive connection and the request that it waits for."""
 
     def __init__(self, port: int, source: str) -> None:
         self.source = source
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.due = 0.0
-        self.ask: Ask | None = None
+        self.request: Request | None = None
         self._head = b""
         self._missing = 0
 
-    def send(self, ask: Ask, due: float) -> None:
-        self.ask, self.due, self._head, self._missing = ask, due, b"", 0
-        self.socket.sendall(ask.text)
+    def send(self, request: Request, due: float) -> None:
+        self.request, self.due, self._head, self._missing = request, due, b"", 0
+        self.socket.sendall(request.text)
 
-    def answer(self) -> bytes | None:
-        """The head of the answer once the whole of it is there. Raises OSError where it will not come."""
+    def receive(self) -> bytes | None:
+        """Receive data; return the head of the response once it is complete. Raises OSError if the connection broke."""
         size = self.socket.recv_into(_BUFFER)
         if not size:
             raise ConnectionResetError("closed by the connector")
@@ -83,8 +86,8 @@ class _Client:
         return None if self._missing else self._head
 
 
-class Flood:
-    """`sources`: the addresses of this machine that requests come from, in turn."""
+class LoadGenerator:
+    """`sources`: the addresses of this machine that requests are sent from, in turn."""
 
     def __init__(self, port: int, sources: Sequence[str] = ("127.0.0.1",)) -> None:
         self._port = port
@@ -94,41 +97,47 @@ class Flood:
         self._idle: dict[str, deque[_Client]] = {source: deque() for source in sources}
         self._open = 0
         self._busy = 0
-        self._found = Found()
+        self._results = Results()
 
-    def closed(self, asks: Iterator[Ask], clients: int, seconds: float) -> Found:
-        """Each of so many clients asks again as soon as it has its answer."""
-        found = self._found = Found()
+    def run_closed_loop(self, requests: Iterator[Request], clients: int, seconds: float) -> Results:
+        """Let each of so many clients send a request as soon as it has the response to the one before."""
+        results = self._results = Results()
         began = time.perf_counter()
         while (now := time.perf_counter()) - began < seconds:
             while self._busy < clients:
-                self._ask(next(asks), now)
+                self._send(next(requests), now)
             self._collect(0.05)
-        self._rest()
-        found.seconds = time.perf_counter() - began
-        return found
+        self.drain()
+        results.seconds = time.perf_counter() - began
+        return results
 
-    def open(self, asks: Iterator[Ask], rate: float, seconds: float, half: Callable[[], None]) -> Found:
-        """So many a second at random, for so many seconds; `half` is called in the middle."""
-        found = self._found = Found()
+    def run_open_loop(
+        self, requests: Iterator[Request], rate: float, seconds: float, at_half_time: Callable[[], None]
+    ) -> Results:
+        """Send `rate` requests per second at random times; call `at_half_time` in the middle."""
+        results = self._results = Results()
         dice = random.Random(1)
         began = due = time.perf_counter()
         is_first_half = True
         while due < began + seconds:
             now = time.perf_counter()
             while due <= now and due < began + seconds:
-                self._ask(next(asks), due)
+                self._send(next(requests), due)
                 due += dice.expovariate(rate)
             self._collect(max(0.0, due - time.perf_counter()))
             if is_first_half and now - began > seconds / 2:
                 is_first_half = False
-                half()
-        found.seconds = time.perf_counter() - began
-        return found
+                at_half_time()
+        results.seconds = time.perf_counter() - began
+        return results
 
-    def rest(self) -> None:
-        """Waits for the answers that are still missing."""
-        self._rest()
+    def drain(self) -> None:
+        """Wait up to DRAIN_TIME for the responses that are still missing."""
+        deadline = time.perf_counter() + DRAIN_TIME
+        while self._busy and time.perf_counter() < deadline:
+            self._collect(0.05)
+        if self._busy:
+            self._results.wrong["never answered"] += self._busy
 
     def close(self) -> None:
         for idle in self._idle.values():
@@ -136,68 +145,68 @@ class Flood:
                 client.socket.close()
         self._selector.close()
 
-    def _ask(self, ask: Ask, due: float) -> None:
+    def _send(self, request: Request, due: float) -> None:
         source = self._sources[self._turn % len(self._sources)]
         self._turn += 1
-        self._found.asked += 1
+        self._results.sent += 1
         idle = self._idle[source]
         try:
             if idle:
                 client = idle.pop()
-            elif self._open < MOST_CONNECTIONS:
+            elif self._open < MAX_CONNECTIONS:
                 client = _Client(self._port, source)
                 self._open += 1
                 self._selector.register(client.socket, selectors.EVENT_READ, client)
             else:
-                self._found.unsent += 1
+                self._results.unsent += 1
                 return
         except OSError as error:
-            self._found.wrong[f"no connection: {type(error).__name__}"] += 1
+            self._results.wrong[f"no connection: {type(error).__name__}"] += 1
             return
         try:
-            client.send(ask, due)
+            client.send(request, due)
             self._busy += 1
         except OSError as error:
-            self._broken(client, error)
+            self._count_broken(client, error)
 
     def _collect(self, wait: float) -> None:
         for key, _ in self._selector.select(wait):
             client: _Client = key.data
             try:
-                head = client.answer()
+                head = client.receive()
             except OSError as error:
-                if client.ask is not None:
+                if client.request is not None:
                     self._busy -= 1
-                    self._broken(client, error)
+                    self._count_broken(client, error)
                 else:
                     self._drop(client)
                     self._idle[client.source].remove(client)
                 continue
             if head is not None:
                 self._busy -= 1
-                self._take(client, head)
+                self._count(client, head)
 
-    def _take(self, client: _Client, head: bytes) -> None:
-        assert client.ask is not None
-        kind, took, status = client.ask.kind, time.perf_counter() - client.due, int(head[9:12])
-        client.ask = None
+    def _count(self, client: _Client, head: bytes) -> None:
+        assert client.request is not None
+        kind, latency, status = client.request.kind, time.perf_counter() - client.due, int(head[9:12])
+        client.request = None
         if status in (200, 202):
-            self._found.accepted.setdefault(kind, []).append(took)
+            self._results.accepted.setdefault(kind, []).append(latency)
             if kind == "put":
-                self._found.operations.append(_header(head, b"operation-id"))
-        elif status in MAY_REFUSE and _header(head, b"retry-after").isdigit():
-            self._found.refused[status] += 1
-            self._found.refusals.append(took)
+                self._results.operations.append(_read_header(head, b"operation-id"))
+        elif status in REFUSALS and _read_header(head, b"retry-after").isdigit():
+            self._results.refused[status] += 1
+            self._results.refusals.append(latency)
         else:
-            self._found.wrong[f"{kind}: {status}"] += 1
+            self._results.wrong[f"{kind}: {status}"] += 1
         if b"\r\nconnection: close" in head:
             self._drop(client)
         else:
             self._idle[client.source].append(client)
 
-    def _broken(self, client: _Client, error: OSError) -> None:
-        kind = client.ask.kind if client.ask else "-"
-        self._found.wrong[f"{kind}: {type(error).__name__}"] += 1
+    def _count_broken(self, client: _Client, error: OSError) -> None:
+        kind = client.request.kind if client.request else "-"
+        self._results.wrong[f"{kind}: {type(error).__name__}"] += 1
         self._drop(client)
 
     def _drop(self, client: _Client) -> None:
@@ -205,13 +214,6 @@ class Flood:
         client.socket.close()
         self._open -= 1
 
-    def _rest(self) -> None:
-        until = time.perf_counter() + PATIENCE
-        while self._busy and time.perf_counter() < until:
-            self._collect(0.05)
-        if self._busy:
-            self._found.wrong["never answered"] += self._busy
 
-
-def _header(head: bytes, name: bytes) -> str:
+def _read_header(head: bytes, name: bytes) -> str:
     return head.partition(b"\r\n" + name + b":")[2].partition(b"\r\n")[0].strip().decode("latin-1")

@@ -1,4 +1,4 @@
-"""Requests over kept connections, from one thread that does nothing else: raw sockets, answers counted and not read."""
+"""A closed-loop load generator: GET requests over keep-alive connections, from one thread, on raw sockets."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from dataclasses import dataclass, field
 from itertools import cycle
 
 _BUFFER = 1 << 20
-MOST_BROKEN = 100
+MAX_BROKEN_CONNECTIONS = 100
 
 
 @dataclass
 class Load:
-    """What so many clients got: seconds of each answer, and of all of it together."""
+    """The result. `latencies`: seconds of each response; `seconds`: the duration of all together."""
 
-    took: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
     seconds: float = 0.0
     broken: int = 0
-    """Connections that the server closed instead of an answer; the question was asked again."""
+    """Connections that the server closed instead of responding; the request was repeated."""
 
     def add(self, other: Load) -> None:
-        self.took += other.took
+        self.latencies += other.latencies
         self.seconds += other.seconds
         self.broken += other.broken
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
-        return len(self.took) / self.seconds
+        """Responses per second."""
+        return len(self.latencies) / self.seconds
 
-    def at(self, share: float) -> float:
-        """Milliseconds within which this share of the answers came."""
-        ordered = sorted(self.took)
+    def percentile(self, share: float) -> float:
+        """Return the latency in milliseconds that this share of the responses did not exceed."""
+        ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
     def __str__(self) -> str:
-        broken = f", {self.broken} broken off" if self.broken else ""
-        return f"{self.rate:.0f}/s, p50 {self.at(0.5):.2f} ms, p99 {self.at(0.99):.2f} ms{broken}"
+        broken = f", {self.broken} connections broken" if self.broken else ""
+        return f"{self.rate:.0f}/s, p50 {self.percentile(0.5):.2f} ms, p99 {self.percentile(0.99):.2f} ms{broken}"
 
 
 class _Client:
@@ -50,12 +50,12 @@ class _Client:
         self._head = b""
         self._missing = 0
 
-    def ask(self, request: bytes) -> None:
+    def send(self, request: bytes) -> None:
         self._head, self._missing, self.began = b"", 0, time.perf_counter()
         self.socket.sendall(request)
 
-    def has_answer(self, buffer: bytearray) -> bool:
-        """Takes what came; whether the answer is whole."""
+    def receive(self, buffer: bytearray) -> bool:
+        """Receive data; return whether the response is complete."""
         size = self.socket.recv_into(buffer)
         if not size:
             raise ConnectionResetError("the server closed the connection")
@@ -67,50 +67,50 @@ class _Client:
         if not end:
             return False
         assert head.startswith(b"HTTP/1.1 200"), head
-        told = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        if told:
-            self._missing = int(told) - len(body)
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        if length:
+            self._missing = int(length) - len(body)
             return not self._missing
         assert b"chunked" in head.lower(), head
         return body.endswith(b"0\r\n\r\n")
 
 
-def load(port: int, paths: Sequence[str], *, clients: int = 1, seconds: float = 1.0, at_least: int = 3) -> Load:
+def run_load(port: int, paths: Sequence[str], *, clients: int = 1, seconds: float = 1.0, at_least: int = 3) -> Load:
     """
-    GET of these paths in turn by so many clients for so many seconds. Every answer has to be a 200. Answers to what was
-    asked before the end count, and so does the time until they are there.
+    GET these paths in turn from so many clients for so many seconds. Every response has to be a 200. Responses to
+    requests that were sent before the end count, and so does the time until they arrive.
     """
     requests = cycle([f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths])
-    buffer, found = bytearray(_BUFFER), Load()
+    buffer, load = bytearray(_BUFFER), Load()
     with selectors.DefaultSelector() as selector:
-        asking = [_Client(port) for _ in range(clients)]
+        connections = [_Client(port) for _ in range(clients)]
         began = time.perf_counter()
-        for client in asking:
+        for client in connections:
             selector.register(client.socket, selectors.EVENT_READ, client)
-            client.ask(next(requests))
-        under_way = clients
-        while under_way:
+            client.send(next(requests))
+        in_flight = clients
+        while in_flight:
             for key, _ in selector.select(60):
                 client = key.data
                 try:
-                    if not client.has_answer(buffer):
+                    if not client.receive(buffer):
                         continue
                 except ConnectionResetError:
-                    found.broken += 1
-                    assert found.broken < MOST_BROKEN, f"the server on port {port} breaks off"
+                    load.broken += 1
+                    assert load.broken < MAX_BROKEN_CONNECTIONS, f"the server on port {port} closes connections"
                     selector.unregister(client.socket)
                     client.socket.close()
-                    again = _Client(port)
-                    selector.register(again.socket, selectors.EVENT_READ, again)
-                    again.ask(next(requests))
+                    client = _Client(port)
+                    selector.register(client.socket, selectors.EVENT_READ, client)
+                    client.send(next(requests))
                     continue
                 now = time.perf_counter()
-                found.took.append(now - client.began)
-                if now - began < seconds or len(found.took) + under_way <= at_least:
-                    client.ask(next(requests))
+                load.latencies.append(now - client.began)
+                if now - began < seconds or len(load.latencies) + in_flight <= at_least:
+                    client.send(next(requests))
                 else:
-                    under_way -= 1
-        found.seconds = time.perf_counter() - began
+                    in_flight -= 1
+        load.seconds = time.perf_counter() - began
         for key in list(selector.get_map().values()):
             key.data.socket.close()
-    return found
+    return load

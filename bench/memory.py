@@ -1,49 +1,36 @@
-"""The connector's memory while it syncs, PlanSo's stand-in in another process, so that its own is not counted."""
+"""Peak memory of a connector process during its first sync. The sandbox runs in another process."""
 
 from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from pathlib import Path
 
-from tests.process import ConnectorProcess
-
-from bench.processes import connector, planso
+from bench.processes import connector, planso, wait_for_sync
 
 ORDERS = int(os.environ.get("BENCH_MEMORY_ORDERS", "20000"))
-"""Minutes of work. For who is in a hurry: `make bench BENCH_MEMORY_ORDERS=2000`; 0 leaves it out."""
+"""Takes minutes. `make bench BENCH_MEMORY_ORDERS=2000` is quicker; 0 skips it."""
 
 
-def during_a_sync() -> str:
+def measure_sync_memory() -> str:
     if not ORDERS:
         return "memory during a sync: not measured (BENCH_MEMORY_ORDERS=0)"
     with planso(ORDERS, 0.0) as url, connector(url, CONNECTOR_PLANSO_CONCURRENCY="8") as service:
         started = time.perf_counter()
-        done = _synced(service)
+        done = wait_for_sync(service)
         took = time.perf_counter() - started
-        used = resident(service.process.pid)
+        memory = describe_memory(service.process.pid)
     return (
-        f"memory of the connector's process during its first sync of {done} orders, no latency, {took:.0f} s: "
-        f"{used} (goal under 200 MB for 20000)"
+        f"memory of the connector process, first sync of {done} orders, no latency, {took:.0f} s: {memory} "
+        "(goal: below 200 MB for 20000)"
     )
 
 
-def _synced(service: ConnectorProcess) -> int:
-    """Waits for the first run's end; how many orders it did."""
-    while True:
-        status = service.http.get("/api/sync/status").json()
-        if status["state"] != "running" and status["last_result"] is not None:
-            assert status["state"] == "idle", status
-            return int(status["last_result"]["done"])
-        threading.Event().wait(0.5)
-
-
-def resident(process_id: int) -> str:
-    """Now and at most. Source: proc(5), VmRSS and VmHWM, the resident set and its peak in KiB."""
+def describe_memory(process_id: int) -> str:
+    """Return the resident memory and its peak as text. Source: proc(5), VmRSS and VmHWM in KiB."""
     status = Path(f"/proc/{process_id}/status")
     if not status.exists():
-        return "unknown here (it is read from Linux's /proc)"
-    told = dict(re.findall(r"^(\w+):\s+([0-9]+) kB$", status.read_text("ascii"), re.MULTILINE))
-    return f"{int(told['VmRSS']) // 1024} MB, {int(told['VmHWM']) // 1024} MB at most"
+        return "unknown (read from /proc, which is Linux only)"
+    sizes = dict(re.findall(r"^(\w+):\s+([0-9]+) kB$", status.read_text("ascii"), re.MULTILINE))
+    return f"{int(sizes['VmRSS']) // 1024} MB, peak {int(sizes['VmHWM']) // 1024} MB"

@@ -1,6 +1,6 @@
 """
-The look-up in a mirror of ten thousand orders and of a million: against a bare ASGI app, FastAPI with SQLAlchemy's
-ORM and Datasette on the same file; what a misheard question costs; memory and start.
+Lookups in a mirror of ten thousand and of a million orders: compared with a bare ASGI app, FastAPI with SQLAlchemy's
+ORM, and Datasette on the same file; misheard questions, worst cases, memory, reads during a sync, and start-up.
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ from urllib.parse import urlencode
 from tests.process import ConnectorProcess, connector_process
 
 from bench import orders, rivals
-from bench.load import Load, load
-from bench.memory import resident
-from bench.processes import connector, planso
+from bench.load import Load, run_load
+from bench.memory import describe_memory
+from bench.processes import connector, planso, port_of, wait_for_sync
 
 FEW = 10_000
 MANY = int(os.environ.get("BENCH_LOOKUP_ORDERS", "1000000"))
-"""A million takes minutes and 4 GB, once. `make bench BENCH_LOOKUP_ORDERS=100000` is smaller; 0 leaves it out."""
+"""Creating a million takes minutes and 4 GB, once. `BENCH_LOOKUP_ORDERS=100000` is smaller; 0 skips these."""
 
 PATH = "/api/orders?" + urlencode({"plate": orders.PLATE, "limit": orders.SAME_PLATE})
-AT_ONCE = 32
-ROUNDS, ROUND = 4, 1.0
-"""Each is measured in turn for so many seconds, so many times: what else the machine does then meets all alike."""
+CLIENTS = 32
+ROUNDS, ROUND_SECONDS = 4, 1.0
+"""Servers are measured in turn, so that other load of the machine affects all alike."""
 SPELLINGS = str.maketrans({"v": "f", "k": "c", "ä": "e", "ß": "s", "d": "t"})
-ASKED = 60
-SYNCED = 3000
+QUESTIONS = 60
+"""Questions of each kind, about orders all over the mirror."""
+SYNC_ORDERS = 3000
 
 
 @contextmanager
-def _connector(path: Path, **settings: str) -> Iterator[ConnectorProcess]:
-    """With no PlanSo to reach, unless `settings` name one."""
+def _run_connector(path: Path, **settings: str) -> Iterator[ConnectorProcess]:
+    """Run a connector on this database; PlanSo is unreachable unless `settings` have a URL."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        connector_process(_environment(path, **settings), Path(folder)) as one,
+        connector_process(_environment(path, **settings), Path(folder)) as service,
     ):
-        yield one
+        yield service
 
 
 def _environment(path: Path, **settings: str) -> dict[str, str]:
@@ -57,107 +58,107 @@ def _environment(path: Path, **settings: str) -> dict[str, str]:
     }
 
 
-def _port(service: ConnectorProcess) -> int:
-    return int(service.address.rpartition(":")[2])
-
-
-def _unless_left_out(measure: Callable[[], str]) -> Callable[[], str]:
+def _skippable(measure: Callable[[], str]) -> Callable[[], str]:
     name = measure.__name__.replace("_", " ")
     return lambda: measure() if MANY else f"large mirror, {name}: not measured (BENCH_LOOKUP_ORDERS=0)"
 
 
-@_unless_left_out
-def against_rivals() -> str:
-    told: list[str] = []
+@_skippable
+def compare_rivals() -> str:
+    lines: list[str] = []
     ours: dict[tuple[int, int], Load] = {}
     for count in (FEW, MANY):
         path = orders.path_of(count)
-        with _connector(path) as service:
-            told += _against_rivals(service, path, count, ours)
-            told.append(
-                f"  memory of the connector's process then: {resident(service.process.pid)} (goal under 150 MB)"
-            )
-    for clients in (1, AT_ONCE):
-        few, many = (ours[count, clients].at(0.99) for count in (FEW, MANY))
-        told.append(f"p99 with {clients} at once, {MANY} orders against {FEW}: {many / few:.2f} times (goal 1.5)")
-    return "\n".join(told)
+        with _run_connector(path) as service:
+            lines += _compare_rivals(service, path, count, ours)
+            lines.append(_describe_connector_memory(service))
+    for clients in (1, CLIENTS):
+        few, many = (ours[count, clients].percentile(0.99) for count in (FEW, MANY))
+        lines.append(f"p99 with {clients} clients, {MANY} orders to {FEW}: {many / few:.2f} times (goal: 1.5)")
+    return "\n".join(lines)
 
 
-def _against_rivals(service: ConnectorProcess, path: Path, count: int, ours: dict[tuple[int, int], Load]) -> list[str]:
-    answer = service.http.get(PATH)
-    content, found = answer.content, answer.json()["count"]
+def _describe_connector_memory(service: ConnectorProcess) -> str:
+    return f"  memory of the connector process afterwards: {describe_memory(service.process.pid)} (goal: below 150 MB)"
+
+
+def _compare_rivals(service: ConnectorProcess, path: Path, count: int, ours: dict[tuple[int, int], Load]) -> list[str]:
+    """Measure the servers on one mirror; add the connector's results to `ours`, by number of orders and clients."""
+    response = service.http.get(PATH)
+    content, found = response.content, response.json()["count"]
     assert found == orders.SAME_PLATE, found
-    told = [f"look-up by plate in {count} orders, {found} found, {len(content) // 1000} KB:"]
+    lines = [f"list by plate in {count} orders, {found} found, {len(content) // 1000} KB:"]
     columns = {"workshop": orders.SHOP, "archived": "0", "deleted_at__isnull": "1", "plate_key__contains": "WNQX5050"}
-    shown = {"_sort_desc": "shop_day", "_size": str(orders.SAME_PLATE), "_nocount": "1", "_nofacet": "1"}
-    table = f"/{path.stem}/orders.json?" + urlencode({**columns, **shown, "_shape": "array"})
+    options = {"_sort_desc": "shop_day", "_size": str(orders.SAME_PLATE), "_nocount": "1", "_nofacet": "1"}
+    table = f"/{path.stem}/orders.json?" + urlencode({**columns, **options, "_shape": "array"})
     with ExitStack() as servers:
-        kept = servers.enter_context(tempfile.NamedTemporaryFile())
-        kept.write(content)
-        kept.flush()
-        asked = {
-            "the connector": (_port(service), PATH),
-            "a bare ASGI app with the same bytes": (servers.enter_context(rivals.served("bare", kept.name)), "/"),
-            "FastAPI with SQLAlchemy's ORM": (servers.enter_context(rivals.served("orm", str(path))), PATH),
+        body = servers.enter_context(tempfile.NamedTemporaryFile())
+        body.write(content)
+        body.flush()
+        targets = {
+            "the connector": (port_of(service), PATH),
+            "a bare ASGI app with the same bytes": (servers.enter_context(rivals.serve("bare", body.name)), "/"),
+            "FastAPI with SQLAlchemy's ORM": (servers.enter_context(rivals.serve("orm", str(path))), PATH),
         }
-        other = servers.enter_context(rivals.datasette(path))
-        if other is None:
-            told.append("  Datasette: not measured, it could not be installed")
+        datasette = servers.enter_context(rivals.serve_datasette(path))
+        if datasette is None:
+            lines.append("  Datasette: not measured, it could not be installed")
         else:
-            asked["Datasette"] = other, table
-        for clients in (1, AT_ONCE):
-            loads = _in_turn(asked, clients)
+            targets["Datasette"] = datasette, table
+        for clients in (1, CLIENTS):
+            loads = _measure_in_turn(targets, clients)
             ours[count, clients] = loads["the connector"]
-            for name, one in loads.items():
-                ratio = f"; the connector has {loads['the connector'].rate / one.rate:.2f} of its rate"
-                told.append(f"  {clients} at once, {name}: {one}{ratio if name != 'the connector' else ''}")
-    return told
+            for name, load in loads.items():
+                ratio = f"; the connector has {loads['the connector'].rate / load.rate:.2f} of its rate"
+                lines.append(f"  {clients} clients, {name}: {load}{ratio if name != 'the connector' else ''}")
+    return lines
 
 
-def _in_turn(asked: dict[str, tuple[int, str]], clients: int) -> dict[str, Load]:
-    loads = {name: Load() for name in asked}
-    for port, path in asked.values():
-        load(port, [path], clients=clients, seconds=0.2)
+def _measure_in_turn(targets: dict[str, tuple[int, str]], clients: int) -> dict[str, Load]:
+    """Measure each target, a port and a path, after a short warm-up."""
+    loads = {name: Load() for name in targets}
+    for port, path in targets.values():
+        run_load(port, [path], clients=clients, seconds=0.2)
     for _ in range(ROUNDS):
-        for name, (port, path) in asked.items():
-            loads[name].add(load(port, [path], clients=clients, seconds=ROUND))
+        for name, (port, path) in targets.items():
+            loads[name].add(run_load(port, [path], clients=clients, seconds=ROUND_SECONDS))
     return loads
 
 
-@_unless_left_out
-def misheard() -> str:
-    """Of orders all over the mirror; the first second of each kind is not measured."""
+@_skippable
+def measure_misheard_questions() -> str:
+    """After one second of warm-up for each kind of question."""
     path, count = orders.path_of(MANY), MANY
-    asked = [orders.order(count * part // ASKED, count) for part in range(ASKED)]
-    plates, names = [one.plate or "" for one in asked], [str(one.values["person"]) for one in asked]
-    wrong = [f"{plate[:-1]}{(int(plate[-1]) + 5) % 10}" for plate in plates]
-    letter = [_other_letter(plate) for plate in plates]
+    wanted = [orders.order(count * part // QUESTIONS, count) for part in range(QUESTIONS)]
+    plates, names = [order.plate or "" for order in wanted], [str(order.values["person"]) for order in wanted]
+    wrong_digits = [f"{plate[:-1]}{(int(plate[-1]) + 5) % 10}" for plate in plates]
+    wrong_letters = [_change_letter(plate) for plate in plates]
     sounds = [name.rpartition(" ")[2].lower().translate(SPELLINGS) for name in names]
-    said = [
+    sentences = [
         f"Guten Tag, hier ist {name}, ist mein Auto mit dem Kennzeichen {' '.join(plate.replace('-', ' '))} fertig"
         for name, plate in zip(names, plates, strict=True)
     ]
     kinds = {
-        "plate as it is": [{"plate": text} for text in plates],
-        "plate with a wrong letter": [{"plate": text} for text in letter],
-        "plate with a wrong digit": [{"plate": text} for text in wrong],
+        "correct plate": [{"plate": text} for text in plates],
+        "plate with a wrong letter": [{"plate": text} for text in wrong_letters],
+        "plate with a wrong digit": [{"plate": text} for text in wrong_digits],
         "last name by sound": [{"name": text} for text in sounds],
         "first and last name by sound": [{"name": text.lower().translate(SPELLINGS)} for text in names],
-        "a sentence": [{"q": text} for text in said],
+        "a sentence": [{"q": text} for text in sentences],
     }
-    told = []
-    with _connector(path) as service:
+    lines = []
+    with _run_connector(path) as service:
         for kind, questions in kinds.items():
             paths = ["/api/lookup?" + urlencode(question) for question in questions]
-            load(_port(service), paths, seconds=1)
-            found = load(_port(service), paths, seconds=3)
-            goal = " (goal 20 ms median)" if "letter" in kind else ""
-            told.append(f"/api/lookup in {count} orders, {kind}: {found}{goal}")
-        told.append(f"  memory of the connector's process then: {resident(service.process.pid)} (goal under 150 MB)")
-    return "\n".join(told)
+            run_load(port_of(service), paths, seconds=1)
+            load = run_load(port_of(service), paths, seconds=3)
+            goal = " (goal: median of 20 ms)" if "letter" in kind else ""
+            lines.append(f"/api/lookup in {count} orders, {kind}: {load}{goal}")
+        lines.append(_describe_connector_memory(service))
+    return "\n".join(lines)
 
 
-WORST = (
+WORST_FILTERS: tuple[dict[str, str], ...] = (
     *(
         {"text": text}
         for text in ("e", "q", "zz", "%", "_", "a b c d e f g h", "0 1 2 3 4 5 6 7 8 9", "xqjzvw", "e" * 200)
@@ -176,7 +177,7 @@ WORST = (
     {"archived": "true", "text": "jana weiss candyweiss golf", "sort": "finish_date"},
     {"limit": "500", "text": "e", "sort": "finish_date", "total": "true"},
 )
-WORST_SAID = (
+WORST_QUESTIONS = (
     "e",
     "a" * 400,
     "eins " * 80,
@@ -187,84 +188,79 @@ WORST_SAID = (
 )
 
 
-@_unless_left_out
-def longest() -> str:
-    """What a client can ask, at its worst; each three times, the longest."""
-    told = []
-    with _connector(orders.path_of(MANY)) as service:
-        paths = ["/api/orders?" + urlencode(one) for one in WORST]
-        paths += ["/api/lookup?" + urlencode({"q": said}) for said in WORST_SAID]
+@_skippable
+def measure_worst_queries() -> str:
+    """The slowest of three responses to each of the most expensive queries."""
+    results = []
+    with _run_connector(orders.path_of(MANY)) as service:
+        paths = ["/api/orders?" + urlencode(filters) for filters in WORST_FILTERS]
+        paths += ["/api/lookup?" + urlencode({"q": question}) for question in WORST_QUESTIONS]
         for path in paths:
             took, statuses = [], set()
             for _ in range(3):
                 began = time.perf_counter()
                 statuses.add(service.http.get(path).status_code)
                 took.append(time.perf_counter() - began)
-            told.append((max(took), path, statuses))
-    told.sort(reverse=True)
-    lines = [f"  {took * 1000:.0f} ms: {path[:100]} {sorted(statuses)}" for took, path, statuses in told[:12]]
-    return "\n".join([f"the longest of {len(told)} worst questions in {MANY} orders (bound 2 s):", *lines])
+            results.append((max(took), path, statuses))
+    results.sort(reverse=True)
+    lines = [f"  {took * 1000:.0f} ms: {path[:100]} {sorted(statuses)}" for took, path, statuses in results[:12]]
+    return "\n".join([f"slowest of {len(results)} expensive queries in {MANY} orders (limit: 2 s):", *lines])
 
 
-def beside_a_sync() -> str:
+def measure_reads_during_sync() -> str:
     """
-    Reading in an idle connector, and while a full sync writes as fast as PlanSo answers, which is at once: one list
-    again and again, and a different one each time.
+    Reads of an idle connector, compared with reads during a full sync from a PlanSo without latency: the same list each
+    time, and a different list each time.
     """
-    with planso(SYNCED, 0.0) as url, connector(url, CONNECTOR_PLANSO_CONCURRENCY="8") as service:
-        _done(service)
-        found = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
-        plates = [one["plate"] for one in found if one["plate"]]
-        # Never the same question twice, so that none is answered from what is kept.
-        each = ["/api/orders?" + urlencode({"limit": n, "plate": plate}) for n in range(1, 200) for plate in plates]
-        paths = {"the same list": ["/api/orders"], "another question each time": each}
-        idle = {name: load(_port(service), asked, clients=8, seconds=3) for name, asked in paths.items()}
+    with planso(SYNC_ORDERS, 0.0) as url, connector(url, CONNECTOR_PLANSO_CONCURRENCY="8") as service:
+        wait_for_sync(service)
+        listed = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
+        plates = [order["plate"] for order in listed if order["plate"]]
+        # Never the same query twice, so that none is answered from the response cache.
+        different = [
+            "/api/orders?" + urlencode({"limit": n, "plate": plate}) for n in range(1, 200) for plate in plates
+        ]
+        paths = {"the same list": ["/api/orders"], "a different list each time": different}
+        idle = {name: run_load(port_of(service), queries, clients=8, seconds=3) for name, queries in paths.items()}
         service.http.post("/api/sync", params={"full": "true"})
-        beside = {name: load(_port(service), asked, clients=8, seconds=3) for name, asked in paths.items()}
-        assert service.http.get("/api/sync/status").json()["state"] == "running", "the sync was done too soon"
+        syncing = {name: run_load(port_of(service), queries, clients=8, seconds=3) for name, queries in paths.items()}
+        assert service.http.get("/api/sync/status").json()["state"] == "running", "the sync ended too early"
     return "\n".join(
-        f"look-ups, {name}, idle: {idle[name]}; while a full sync of {SYNCED} orders runs: {beside[name]}; "
-        f"{beside[name].rate / idle[name].rate:.2f} of the rate (goal 0.7)"
+        f"reads of {name}, idle: {idle[name]}; during a full sync of {SYNC_ORDERS} orders: {syncing[name]}; "
+        f"{syncing[name].rate / idle[name].rate:.2f} of the rate (goal: 0.7)"
         for name in paths
     )
 
 
-def _done(service: ConnectorProcess) -> None:
-    while True:
-        status = service.http.get("/api/sync/status").json()
-        if status["state"] != "running" and status["last_result"] is not None:
-            return
-        time.sleep(0.2)
-
-
-def _other_letter(plate: str) -> str:
+def _change_letter(plate: str) -> str:
     district, _, rest = plate.partition("-")
     return f"{district}-{'N' if rest[0] != 'N' else 'M'}{rest[1:]}"
 
 
-@_unless_left_out
-def start() -> str:
+@_skippable
+def measure_start() -> str:
     path = orders.path_of(MANY)
-    alive, answered = [], []
+    live_after, answered_after = [], []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
             service = ConnectorProcess(_environment(path), Path(folder))
             try:
-                _first(_port(service), "/health/live")
-                alive.append(time.perf_counter() - began)
-                _first(_port(service), PATH)
-                answered.append(time.perf_counter() - began)
+                _wait_for_response(port_of(service), "/health/live")
+                live_after.append(time.perf_counter() - began)
+                _wait_for_response(port_of(service), PATH)
+                answered_after.append(time.perf_counter() - began)
             finally:
                 service.http.close()
                 service.stop()
     return (
-        f"start with {MANY} orders: alive after {statistics.median(alive):.2f} s, first look-up answered after "
-        f"{statistics.median(answered):.2f} s (goal 1 s); median of 3"
+        f"start with {MANY} orders: live after {statistics.median(live_after):.2f} s, first list after "
+        f"{statistics.median(answered_after):.2f} s (goal: 1 s); median of 3"
     )
 
 
-def _first(port: int, path: str) -> None:
+def _wait_for_response(port: int, path: str) -> None:
+    """Try to connect every 5 ms, with a client that is cheap to create."""
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
@@ -273,9 +269,9 @@ def _first(port: int, path: str) -> None:
             time.sleep(0.005)
         else:
             connection.request("GET", path)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 200, answer.status
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 200, response.status
             return
         finally:
             connection.close()

@@ -1,9 +1,9 @@
 """
-A mirror of many invented orders, as a SQLite file: made once for each number, kept in `.bench/`, always the same.
+A mirror of many invented orders as a SQLite file, created once for each number of orders and kept in `.bench/`.
 
-The rows are written by the thousand, with what `store` makes of an order; `checked` has `store.orders.save` write some
-of them anew and compares every column. Every fourth order has all its fields, and so do the fifty with `PLATE`; the
-others have what a caller may know of them, so that a million fit into 4 GB.
+Rows are inserted in bulk, with the values that `store` derives from an order; `_check` lets `store.orders.save` write
+some of the orders again and compares every column. Every fourth order has all fields, and so do the fifty with `PLATE`;
+the others have only what a caller may know, so that a million fit into 4 GB. The orders are the same in every run.
 """
 
 from __future__ import annotations
@@ -34,19 +34,21 @@ from planso_connector.store.tables import metadata
 
 FOLDER = Path(__file__).parents[1] / ".bench"
 VERSION = 4
-"""Another one when other orders are made: the file is then made anew."""
+"""Increase it when the orders change: the file is then created again."""
 
 SHOP = "default"
 NOW = Instant("2026-11-23T06:00:00.000000Z")
 FIRST_ID = 1_000_001
-"""Above every order that PlanSo's stand-in invents: a sync finds none of these."""
+"""Above every id of the sandbox: a sync finds none of these orders."""
 
 PLATE, SAME_PLATE = "WN-QX 5050", 50
-"""So many orders have this plate, evenly over the whole mirror, with all fields."""
+"""This plate has SAME_PLATE orders, spread evenly over the mirror, with all fields."""
 CUSTOMERS = 20_000
-"""So many different people, each with a plate of its own in every order."""
+"""Number of different customers; each of their orders has another plate."""
 CHUNK = 2000
+"""Orders per bulk insert."""
 CHECKED = 300
+"""Orders that are compared with those of `store.orders.save`."""
 
 
 def _words(text: str) -> list[str]:
@@ -78,42 +80,42 @@ _DAYS = 3200
 
 
 def path_of(count: int) -> Path:
-    """The mirror of so many orders, made if need be: for a million some minutes."""
+    """Return the mirror of so many orders; create it if it does not exist, which takes minutes for a million."""
     path = FOLDER / f"orders-{VERSION}-{count}.db"
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
         began = time.perf_counter()
-        made = path.with_suffix(".part")
-        for leftover in (made, Path(f"{made}-wal"), Path(f"{made}-shm")):
+        part = path.with_suffix(".part")
+        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
             leftover.unlink(missing_ok=True)
-        _make(made, count)
-        checked(made, count)
-        made.rename(path)
-        print(f"made {path.name}, {path.stat().st_size / 1e9:.1f} GB, in {time.perf_counter() - began:.0f} s")
+        _create(part, count)
+        _check(part, count)
+        part.rename(path)
+        print(f"created {path.name}, {path.stat().st_size / 1e9:.1f} GB, in {time.perf_counter() - began:.0f} s")
     return path
 
 
 def order(number: int, count: int) -> Order:
-    """The order with this number, from 0, of a mirror of `count`."""
-    return _order(number, *_drawn(number, count))
+    """Return order `number`, counted from 0, of a mirror of `count`."""
+    return _build_order(number, *_draw(number, count))
 
 
-def _drawn(number: int, count: int) -> tuple[int, str]:
-    """The customer, who decides all but the plate, and the plate."""
-    apart = max(1, count // SAME_PLATE)
-    if number % apart == apart // 2:
+def _draw(number: int, count: int) -> tuple[int, str]:
+    """Return the number of the customer, which determines all but the plate, and the plate."""
+    distance = max(1, count // SAME_PLATE)
+    if number % distance == distance // 2:
         return number // 20 * 20 % CUSTOMERS, PLATE
-    return number % CUSTOMERS, _plate(random.Random(number * 2_654_435_761))
+    return number % CUSTOMERS, _draw_plate(random.Random(number * 2_654_435_761))
 
 
-def _order(number: int, customer: int, plate: str) -> Order:
+def _build_order(number: int, customer: int, plate: str) -> Order:
     dice = random.Random(customer)
-    values = _known(dice, plate)
+    values = _draw_basic_values(dice, plate)
     fields: dict[str, str] = {}
     if customer % 4 == 0:
-        values |= _more(dice, customer)
+        values |= _draw_other_values(dice, customer)
         fields = {field.labels[0]: str(values.get(field.path) or "") for field in MIRRORED}
-        fields |= dict.fromkeys(_ONLY_ON_THE_FORM, "")
+        fields |= dict.fromkeys(_OTHER_LABELS, "")
     return Order(
         id=FIRST_ID + number,
         short_name=f"{plate} {str(values['person']).rpartition(' ')[2]}",
@@ -129,12 +131,13 @@ def _order(number: int, customer: int, plate: str) -> Order:
     )
 
 
-def _plate(dice: random.Random) -> str:
+def _draw_plate(dice: random.Random) -> str:
     letters = "".join(dice.choices(_LETTERS, k=2))
     return f"{dice.choice(_DISTRICTS)}-{letters} {dice.randint(1, 9999)}"
 
 
-def _known(dice: random.Random, plate: str) -> dict[str, Value]:
+def _draw_basic_values(dice: random.Random, plate: str) -> dict[str, Value]:
+    """Return what a caller may know of an order."""
     last = dice.choice(_COMMON) if dice.random() < 0.1 else dice.choice(_HEADS) + dice.choice(_TAILS)
     first = dice.choice(_FIRST)
     day = _START + timedelta(days=dice.randrange(_DAYS))
@@ -152,11 +155,11 @@ def _known(dice: random.Random, plate: str) -> dict[str, Value]:
     }
 
 
-def _more(dice: random.Random, number: int) -> dict[str, Value]:
-    more = {field.path: _example(dice, field.path) for field in MIRRORED if field.path not in _KNOWN}
+def _draw_other_values(dice: random.Random, number: int) -> dict[str, Value]:
+    values = {field.path: _draw_value(dice, field.path) for field in MIRRORED if field.path not in _BASIC_PATHS}
     vin = "WXX" + "".join(dice.choices("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", k=14))
     return {
-        **more,
+        **values,
         "vehicle_details.vin": vin,
         "vehicle.vin": vin,
         "remarks": _REMARKS.format(number),
@@ -164,68 +167,74 @@ def _more(dice: random.Random, number: int) -> dict[str, Value]:
     }
 
 
-def _example(dice: random.Random, path: str) -> Value:
+def _draw_value(dice: random.Random, path: str) -> Value:
     kind = BY_PATH[path].kind
     if kind in (FieldKind.DATE, FieldKind.MONTH, FieldKind.DATETIME):
         return f"20{dice.randrange(18, 27)}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"
     return dice.randrange(1, 60) if kind is FieldKind.ID else BY_PATH[path].example
 
 
-_KNOWN = frozenset(_known(random.Random(0), "")) | {"vehicle_details.vin", "vehicle.vin"}
-_ONLY_ON_THE_FORM = tuple(
+_BASIC_PATHS = frozenset(_draw_basic_values(random.Random(0), "")) | {"vehicle_details.vin", "vehicle.vin"}
+_OTHER_LABELS = tuple(
     field.labels[0] for field in BY_PATH.values() if field not in MIRRORED and field.group is FieldGroup.ORDER
 ) + tuple(f"Feld {number} der Werkstatt" for number in range(1, 21))
 
 _ORDERS, _LAST_SEEN, _KEYS = (metadata.tables[name] for name in ("orders", "last_seen", "lookup_keys"))
 _Rows = list[tuple[Any, ...]]
-_STAND_IN = "XX-YZ 10203"
-"""The plate of the rows that a customer's orders are made from; nobody has it."""
-_AT = {column.name: place for place, column in enumerate(_ORDERS.c)}
+_PLACEHOLDER = "XX-YZ 10203"
+"""The plate of the row from which the rows of a customer are made; no order has it."""
+_INDEXES = {column.name: index for index, column in enumerate(_ORDERS.c)}
+"""The index of each column in a row of `orders`."""
 
 
 @cache
-def _pattern(customer: int) -> tuple[list[Any], list[lookup_keys.Key]]:
-    """The row of an order of this customer, with `_STAND_IN` and without an id; and its keys but those of the plate."""
-    one = sanitize_order(_order(-FIRST_ID, customer, _STAND_IN))
-    columns = {"workshop": SHOP, "id": one.id, "version": 1, "deleted_at": None, **order_columns(one)}
-    columns |= {"changed_at": NOW, "first_seen_at": NOW, "document": to_json(one.to_document())}
-    told = (cast("str | None", one.values.get(name)) for name in ("person", "phone", "email"))
-    return [columns[name] for name in _AT], list(lookup_keys.build_keys(None, *told))
+def _build_template(customer: int) -> tuple[list[Any], list[lookup_keys.Key]]:
+    """Return a row for this customer with the placeholder as its plate and id 0, and its keys without the plate's."""
+    order = sanitize_order(_build_order(-FIRST_ID, customer, _PLACEHOLDER))
+    columns = {"workshop": SHOP, "id": order.id, "version": 1, "deleted_at": None, **order_columns(order)}
+    columns |= {"changed_at": NOW, "first_seen_at": NOW, "document": to_json(order.to_document())}
+    contact = (cast("str | None", order.values.get(name)) for name in ("person", "phone", "email"))
+    return [columns[name] for name in _INDEXES], list(lookup_keys.build_keys(None, *contact))
 
 
 @cache
-def _grams(customer: int) -> str:
-    """The pieces of that row's text but those of the plate."""
-    text = _pattern(customer)[0][_AT["text_key"]]
-    return trigrams.index_text(text.replace(fold(_STAND_IN), "").replace(fold_plate(_STAND_IN).lower(), ""))
+def _build_trigrams(customer: int) -> str:
+    """Return the trigrams of the template row's text without those of the plate."""
+    text = _build_template(customer)[0][_INDEXES["text_key"]]
+    return trigrams.index_text(text.replace(fold(_PLACEHOLDER), "").replace(fold_plate(_PLACEHOLDER).lower(), ""))
 
 
-def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
+def _build_rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
     """Return the rows of the orders `begin` to `end` (exclusive): orders, last_seen, lookup_keys, texts."""
-    listed: _Rows = []
+    order_rows: _Rows = []
     seen: _Rows = []
     keys: _Rows = []
     texts: _Rows = []
     for number in range(begin, end):
-        customer, plate = _drawn(number, count)
-        pattern, held = _pattern(customer)
-        row, order_id = list(pattern), FIRST_ID + number
+        customer, plate = _draw(number, count)
+        template, contact_keys = _build_template(customer)
+        row, order_id = list(template), FIRST_ID + number
         for name in ("short_name", "plate", "number_plate"):
-            row[_AT[name]] = row[_AT[name]].replace(_STAND_IN, plate)
-        row[_AT["id"]] = order_id
-        row[_AT["document"]] = f'{{"id":{order_id}{row[_AT["document"]][len(_NO_ID) :].replace(_STAND_IN, plate)}'
-        row[_AT["plate_key"]] = fold_plate(plate)
-        text = row[_AT["text_key"]].replace(fold(_STAND_IN), fold(plate))
-        row[_AT["text_key"]] = text.replace(fold_plate(_STAND_IN).lower(), fold_plate(plate).lower())
-        texts.append(
-            (number + 1, f"{_grams(customer)} {trigrams.index_text(f'{fold(plate)} {fold_plate(plate).lower()}')}")
+            row[_INDEXES[name]] = row[_INDEXES[name]].replace(_PLACEHOLDER, plate)
+        row[_INDEXES["id"]] = order_id
+        row[_INDEXES["document"]] = (
+            f'{{"id":{order_id}{row[_INDEXES["document"]][len(_NO_ID) :].replace(_PLACEHOLDER, plate)}'
         )
-        listed.append(tuple(row))
+        row[_INDEXES["plate_key"]] = fold_plate(plate)
+        text = row[_INDEXES["text_key"]].replace(fold(_PLACEHOLDER), fold(plate))
+        row[_INDEXES["text_key"]] = text.replace(fold_plate(_PLACEHOLDER).lower(), fold_plate(plate).lower())
+        texts.append(
+            (
+                number + 1,
+                f"{_build_trigrams(customer)} {trigrams.index_text(f'{fold(plate)} {fold_plate(plate).lower()}')}",
+            )
+        )
+        order_rows.append(tuple(row))
         seen.append((SHOP, order_id, NOW, NOW, NOW, _fingerprint(number)))
-        archived = row[_AT["archived"]]
-        of_plate = lookup_keys.build_keys(plate, None, None, None)
-        keys += ((SHOP, str(kind), key, archived, order_id) for kind, key in (*held, *of_plate))
-    return listed, seen, keys, texts
+        archived = row[_INDEXES["archived"]]
+        plate_keys = lookup_keys.build_keys(plate, None, None, None)
+        keys += ((SHOP, str(kind), key, archived, order_id) for kind, key in (*contact_keys, *plate_keys))
+    return order_rows, seen, keys, texts
 
 
 _NO_ID = '{"id":0'
@@ -240,7 +249,8 @@ def _insert(table: str, columns: Iterable[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
 
 
-def _make(path: Path, count: int) -> None:
+def _create(path: Path, count: int) -> None:
+    """Insert the rows without indexes and without a journal, and create the indexes at the end."""
     migrate.migrate(f"sqlite:///{path}")
     with closing(apsw.Connection(str(path))) as database:
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000", "temp_store = FILE"):
@@ -260,8 +270,8 @@ def _make(path: Path, count: int) -> None:
         names = [column.name for column in _KEYS.c]
         database.execute(f"CREATE TEMP TABLE unsorted ({', '.join(names)})")
         for begin in range(0, count, CHUNK):
-            listed, seen, keys, texts = _rows(begin, min(begin + CHUNK, count), count)
-            database.executemany(_insert("orders", _AT), listed)
+            order_rows, seen, keys, texts = _build_rows(begin, min(begin + CHUNK, count), count)
+            database.executemany(_insert("orders", _INDEXES), order_rows)
             database.executemany(_insert("last_seen", (column.name for column in _LAST_SEEN.c)), seen)
             database.executemany(_insert("unsorted", names), keys)
             numbers = [(number, SHOP, FIRST_ID + number - 1) for number, _ in texts]
@@ -273,12 +283,12 @@ def _make(path: Path, count: int) -> None:
             database.execute(str(sql))
         database.execute("COMMIT")
     with closing(connect(path)) as database:
-        _note_a_sync(database, count)
+        _record_sync_run(database, count)
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _note_a_sync(database: apsw.Connection, count: int) -> None:
-    """So that a connector does not think that the mirror was never filled."""
+def _record_sync_run(database: apsw.Connection, count: int) -> None:
+    """Record a full sync, so that the connector regards the mirror as filled."""
     tx = SqliteTransaction(database)
     tx.use_workshop(SHOP)
     lookup_keys.write_rebuild_progress(tx, None)
@@ -286,13 +296,13 @@ def _note_a_sync(database: apsw.Connection, count: int) -> None:
     sync_runs.finish(tx, run.id, now=NOW, state=sync_runs.RunState.DONE, done=count, total=count)
 
 
-def checked(path: Path, count: int) -> None:
-    """That `store.orders.save` writes the same rows and keys, for some orders of the file."""
+def _check(path: Path, count: int) -> None:
+    """Check for some orders of the file that `store.orders.save` writes the same rows and keys."""
     numbers = sorted({count * part // CHECKED for part in range(CHECKED)} | {count - 1})
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "saved.db"
         migrate.migrate(f"sqlite:///{saved}")
-        with closing(connect(saved)) as database, closing(connect(path, read_only=True)) as made:
+        with closing(connect(saved)) as database, closing(connect(path, read_only=True)) as created:
             tx = SqliteTransaction(database)
             tx.use_workshop(SHOP)
             database.execute("BEGIN")
@@ -300,33 +310,33 @@ def checked(path: Path, count: int) -> None:
                 orders.save(tx, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number))
             database.execute("COMMIT")
             for table, key in (("orders", "id"), ("last_seen", "order_id"), ("lookup_keys", "order_id")):
-                _compare(table, key, [FIRST_ID + number for number in numbers], made, database)
+                _compare(table, key, [FIRST_ID + number for number in numbers], created, database)
             for number in numbers[:: len(numbers) // 20]:
-                _compare_pieces(number, made, database)
-            keys = made.execute("SELECT count(DISTINCT order_id) FROM lookup_keys WHERE order_id > 0").get
-            assert keys == made.execute("SELECT count(*) FROM orders").get == count, (keys, count)
+                _compare_trigrams(number, created, database)
+            keys = created.execute("SELECT count(DISTINCT order_id) FROM lookup_keys WHERE order_id > 0").get
+            assert keys == created.execute("SELECT count(*) FROM orders").get == count, (keys, count)
 
 
-def _compare(table: str, key: str, ids: Sequence[int], made: apsw.Connection, saved: apsw.Connection) -> None:
-    # `+` keeps the primary key's first columns from being skipped over: the keys of an order lie all over their table.
-    asked = f"SELECT * FROM {table} WHERE workshop = ? AND {key} IN (SELECT value FROM json_each(?))"  # noqa: S608
-    one, other = (
-        sorted(database.execute(asked, (SHOP, to_json(ids))).fetchall(), key=repr) for database in (made, saved)
+def _compare(table: str, key: str, ids: Sequence[int], created: apsw.Connection, saved: apsw.Connection) -> None:
+    statement = f"SELECT * FROM {table} WHERE workshop = ? AND {key} IN (SELECT value FROM json_each(?))"  # noqa: S608
+    rows, expected = (
+        sorted(database.execute(statement, (SHOP, to_json(ids))).fetchall(), key=repr) for database in (created, saved)
     )
-    assert one, table
-    assert one == other, f"{table} is not what store.orders.save writes"
+    assert rows, table
+    assert rows == expected, f"{table}: not what store.orders.save writes"
 
 
-def _compare_pieces(number: int, made: apsw.Connection, saved: apsw.Connection) -> None:
-    """That each file finds the order by every piece of its text."""
+def _compare_trigrams(number: int, created: apsw.Connection, saved: apsw.Connection) -> None:
+    """Check that both files find the order by every trigram of its text."""
     order_id = FIRST_ID + number
     text = str(saved.execute("SELECT text_key FROM orders WHERE id = ?", (order_id,)).get)
-    pieces = "(" + ") AND (".join(f'"{piece}"' for piece in trigrams.index_text(text).split()[:400]) + ")"
-    asked = (
+    query = "(" + ") AND (".join(f'"{trigram}"' for trigram in trigrams.index_text(text).split()[:400]) + ")"
+    statement = (
         "SELECT count(*) FROM text_index WHERE rowid = (SELECT number FROM text_index_orders WHERE order_id = ?)"
         " AND text_index MATCH ?"
     )
-    assert made.execute(asked, (order_id, pieces)).get == saved.execute(asked, (order_id, pieces)).get == 1, order_id
+    assert created.execute(statement, (order_id, query)).get == 1, order_id
+    assert saved.execute(statement, (order_id, query)).get == 1, order_id
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """
-The plain way to mirror orders, as a script would do it: one request after another, three to an order, each page read
-with BeautifulSoup and html.parser, each row stored by itself.
+Mirror orders as a simple script would: one request at a time, three per order, pages parsed with BeautifulSoup and
+html.parser, one commit per row.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ FORM = (
 PARTS = "/do?m=resourceplanner_shop_view_get_parts&ID={}"
 TAB = "/do?m=resourceplanner_get_shop_view&get_fields=false&ID={}"
 PAGES = 3
-"""Of PlanSo for one order: its form, its parts, one tab."""
+"""Requests per order: its form, its parts, one tab."""
 
 
 @contextmanager
-def client(url: str) -> Iterator[httpx2.Client]:
-    """Logged in. Keeps its connection."""
+def logged_in_client(url: str) -> Iterator[httpx2.Client]:
     with httpx2.Client(base_url=url, headers={"X-Requested-With": "XMLHttpRequest"}) as http:
         http.get("/app")
         http.post("/app", data={"system_login_username": "werkstatt", "system_login_password": "demo"})
         yield http
 
 
-def form(content: str) -> dict[str, str]:
-    """Each label, and the control that follows it."""
+def parse_form(content: str) -> dict[str, str]:
+    """Return the value of the control after each label, by label."""
     soup = BeautifulSoup(content, "html.parser")
     found: dict[str, str] = {}
     for label in soup.find_all("label"):
@@ -51,35 +50,35 @@ def form(content: str) -> dict[str, str]:
     return found
 
 
-def parts(content: str) -> list[list[str]]:
-    """Each row's cells."""
+def _parse_parts(content: str) -> list[list[str]]:
+    """Return the cells of each row."""
     soup = BeautifulSoup(content, "html.parser")
     rows = soup.find_all("tr", class_="parts_single_row")
     return [[cell.get_text(" ", strip=True) for cell in row.find_all("td")] for row in rows]
 
 
-def tab(content: str) -> dict[str, str]:
-    """Each term, and what it says."""
+def _parse_tab(content: str) -> dict[str, str]:
+    """Return the text of each `dd` by its `dt`."""
     soup = BeautifulSoup(content, "html.parser")
-    said = [value.get_text(" ", strip=True) for value in soup.find_all("dd")]
-    return dict(zip((term.get_text(" ", strip=True) for term in soup.find_all("dt")), said, strict=True))
+    texts = [value.get_text(" ", strip=True) for value in soup.find_all("dd")]
+    return dict(zip((term.get_text(" ", strip=True) for term in soup.find_all("dt")), texts, strict=True))
 
 
 def mirror(http: httpx2.Client, order_ids: list[int], path: Path) -> None:
-    """These orders into a new SQLite file in WAL mode: a row for each order and each part, each with its own commit."""
+    """Write these orders into a new SQLite file in WAL mode: one commit for each order and each part."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, fields TEXT)")
         database.execute("CREATE TABLE parts (order_id INT, row INT, cells TEXT, PRIMARY KEY (order_id, row))")
         for order_id in order_ids:
-            fields = form(_json(http.post(FORM.format(order_id)))["center"]["content"])
-            rows = parts(_json(http.get(PARTS.format(order_id)))["html"])
-            shown = tab(_json(http.get(TAB.format(order_id)))["html"])
-            database.execute("INSERT INTO orders VALUES (?, ?)", (order_id, json.dumps({**shown, **fields})))
+            fields = parse_form(_read_json(http.post(FORM.format(order_id)))["center"]["content"])
+            rows = _parse_parts(_read_json(http.get(PARTS.format(order_id)))["html"])
+            tab = _parse_tab(_read_json(http.get(TAB.format(order_id)))["html"])
+            database.execute("INSERT INTO orders VALUES (?, ?)", (order_id, json.dumps({**tab, **fields})))
             for number, cells in enumerate(rows):
                 database.execute("INSERT INTO parts VALUES (?, ?, ?)", (order_id, number, json.dumps(cells)))
 
 
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    answer: dict[str, Any] = response.raise_for_status().json()
-    return answer
+def _read_json(response: httpx2.Response) -> dict[str, Any]:
+    body: dict[str, Any] = response.raise_for_status().json()
+    return body

@@ -1,36 +1,37 @@
-"""PlanSo's stand-in and the connector in processes of their own, so that each one's work is counted for itself."""
+"""Run the sandbox and the connector in processes of their own, so that each one's CPU time is measured separately."""
 
 from __future__ import annotations
 
-import socket
+import math
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
-from tests.process import ConnectorProcess, connector_process
+from tests.process import ConnectorProcess, connector_process, free_port
+from tests.service import wait_for_sync as wait_for_status
+from tests.service import wait_until
 
 
 @contextmanager
 def planso(orders: int, latency: float, *, seed: int = 1) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """Run a sandbox with a latency in seconds, and return its URL."""
+    port = free_port()
     command = [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port)]
     command += ["--orders", str(orders), "--latency", str(latency), "--seed", str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
+
+    def is_alive() -> bool:
+        with suppress(httpx2.TransportError):
+            return httpx2.get(f"{url}/app", timeout=5).is_success
+        return False
+
     try:
-        while True:
-            try:
-                httpx2.get(f"{url}/app", timeout=5)
-                break
-            except httpx2.TransportError:
-                time.sleep(0.1)
+        wait_until(is_alive, "the sandbox")
         yield url
     finally:
         process.terminate()
@@ -39,7 +40,7 @@ def planso(orders: int, latency: float, *, seed: int = 1) -> Iterator[str]:
 
 @contextmanager
 def connector(url: str, **settings: str) -> Iterator[ConnectorProcess]:
-    """At its first sync, with nothing else to do. `settings` by their names in the environment."""
+    """Run a connector that begins its first sync and then syncs only on demand. `settings`: environment variables."""
     environment = {
         "PLANSO_URL": url,
         "PLANSO_USER": "werkstatt",
@@ -50,3 +51,14 @@ def connector(url: str, **settings: str) -> Iterator[ConnectorProcess]:
     }
     with tempfile.TemporaryDirectory() as folder, connector_process(environment, Path(folder)) as running:
         yield running
+
+
+def port_of(service: ConnectorProcess) -> int:
+    return int(service.address.rpartition(":")[2])
+
+
+def wait_for_sync(service: ConnectorProcess) -> int:
+    """Wait for the end of the sync, however long it takes, and return the number of orders that it read."""
+    status = wait_for_status(service.http, patience=math.inf)
+    assert status["state"] == "idle", status
+    return int(status["last_result"]["done"])

@@ -1,15 +1,14 @@
 """
-What the look-up is measured against, each a server of its own: `python -m bench.rivals PORT bare FILE` answers a file's
-bytes, `orm` is FastAPI with SQLAlchemy's ORM written the usual way.
+Servers that the lookup is compared with. `python -m bench.rivals PORT bare FILE` responds with the bytes of a file;
+`python -m bench.rivals PORT orm DATABASE` is FastAPI with SQLAlchemy's ORM, written the usual way.
 """
 
 import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from tests.process import free_port
+from tests.service import wait_until
 
 from bench.orders import FOLDER, SHOP
 from planso_connector.domain.fields import MIRRORED, FieldKind
@@ -27,8 +27,8 @@ from planso_connector.store.tables import orders as table
 DATASETTE = "datasette==0.65.5"
 
 
-def bare(content: bytes) -> Any:
-    """The fastest thing that could answer these bytes on this server."""
+def build_bare_app(content: bytes) -> Any:
+    """Return the fastest ASGI app that responds with these bytes."""
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
@@ -38,8 +38,8 @@ def bare(content: bytes) -> Any:
     return app
 
 
-def orm(path: str) -> FastAPI:
-    """A model with a column for each field, a session for each request, a response model."""
+def build_orm_app(path: str) -> FastAPI:
+    """Return an app with an ORM model of every column, a session per request, and a response model."""
 
     class Base(DeclarativeBase):
         pass
@@ -56,11 +56,11 @@ def orm(path: str) -> FastAPI:
     columns |= {"id": (int, ...), "version": (int, ...), "short_name": (str, ...), "plate": (str | None, None)}
     columns |= {"station_id": (str | None, None), "station_state": (str | None, None)}
     columns |= {"missing_parts": (bool, ...), "archived": (bool, ...), "fields": (dict[str, str], ...)}
-    answered = create_model("OrderOut", __config__=ConfigDict(from_attributes=True), **columns)
+    response = create_model("OrderOut", __config__=ConfigDict(from_attributes=True), **columns)
 
     class Page(BaseModel):
         success: bool
-        orders: list[answered]
+        orders: list[response]
         count: int
 
     sessions = sessionmaker(create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}))
@@ -75,14 +75,14 @@ def orm(path: str) -> FastAPI:
     def find(
         database: Annotated[Session, Depends(session)], plate: str, limit: Annotated[int, Query(le=500)] = 50
     ) -> dict[str, Any]:
-        wanted = "".join(sign for sign in plate.upper() if sign.isalnum())
+        key = "".join(character for character in plate.upper() if character.isalnum())
         statement = (
             select(Order)
             .where(
                 Order.workshop == SHOP,  # type: ignore[attr-defined]
                 Order.archived == 0,  # type: ignore[attr-defined]
                 Order.deleted_at.is_(None),  # type: ignore[attr-defined]
-                Order.plate_key.contains(wanted, autoescape=True),  # type: ignore[attr-defined]
+                Order.plate_key.contains(key, autoescape=True),  # type: ignore[attr-defined]
             )
             .order_by(Order.shop_day.desc(), Order.id)  # type: ignore[attr-defined]
             .limit(limit)
@@ -94,21 +94,21 @@ def orm(path: str) -> FastAPI:
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[int]:
-    """A rival of this module in a process of its own; its port."""
+def serve(*arguments: str) -> Iterator[int]:
+    """Run a server of this module in a process of its own, and return its port."""
     port = free_port()
     with _process([sys.executable, "-m", "bench.rivals", str(port), *arguments], port):
         yield port
 
 
 @contextmanager
-def datasette(path: Path) -> Iterator[int | None]:
-    """Datasette on the file, from an environment of its own beside it; None where it can't be installed."""
+def serve_datasette(path: Path) -> Iterator[int | None]:
+    """Run Datasette on the file, in an environment of its own, and return its port; None if it can't be installed."""
     program = FOLDER / "datasette" / "bin" / "datasette"
     if not program.exists():
-        made = subprocess.run([sys.executable, "-m", "venv", str(FOLDER / "datasette")], check=False)
+        created = subprocess.run([sys.executable, "-m", "venv", str(FOLDER / "datasette")], check=False)
         pip = [str(FOLDER / "datasette" / "bin" / "python"), "-m", "pip", "install", "--quiet", DATASETTE]
-        if made.returncode or subprocess.run(pip, check=False).returncode:
+        if created.returncode or subprocess.run(pip, check=False).returncode:
             yield None
             return
     port = free_port()
@@ -120,14 +120,16 @@ def datasette(path: Path) -> Iterator[int | None]:
 @contextmanager
 def _process(command: Sequence[str], port: int) -> Iterator[None]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def is_listening() -> bool:
+        assert process.poll() is None, f"{command[0]} did not start"
+        with suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        return False
+
     try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                assert process.poll() is None, f"{command[0]} did not start"
-                time.sleep(0.05)
+        wait_until(is_listening, command[0])
         yield
     finally:
         process.terminate()
@@ -135,7 +137,7 @@ def _process(command: Sequence[str], port: int) -> Iterator[None]:
 
 
 def main(port: str, kind: str, path: str) -> None:
-    app = bare(Path(path).read_bytes()) if kind == "bare" else orm(path)
+    app = build_bare_app(Path(path).read_bytes()) if kind == "bare" else build_orm_app(path)
     uvicorn.run(app, port=int(port), log_config=None, access_log=False, server_header=False, lifespan="off")
 
 

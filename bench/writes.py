@@ -1,4 +1,4 @@
-"""What durable writes cost: a PUT beside the same pages asked straight, and the rate at which writes are accepted."""
+"""The cost of durable writes: a PUT compared with its PlanSo requests alone, and the rate of accepted writes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pathlib import Path
 import apsw
 from tests.process import ConnectorProcess
 
-from bench.processes import connector, planso
+from bench.processes import connector, planso, port_of, wait_for_sync
 from planso_connector.planso.profile import Profile
 
 ORDERS = 260
 PAGES = 4
-"""Of PlanSo in one update: two readings, the save, the read-back."""
-AT_ONCE = 32
+"""PlanSo requests of one update: two reads, the save, the read-back."""
+CLIENTS = 32
 WRITES = 640
 
-Work = Callable[[http.client.HTTPConnection, int], None]
+Request = Callable[[http.client.HTTPConnection, int], None]
 
 
-def _at_once(port: int, work: Work, clients: int, rounds: int) -> tuple[float, float]:
-    """Seconds for all of `clients` times `rounds` requests, and the median of one."""
+def _measure(port: int, request: Request, clients: int, rounds: int) -> tuple[float, float]:
+    """Send `rounds` requests from each of `clients` threads; return the seconds in total, and the median of one."""
     took: list[float] = []
     ready = threading.Barrier(clients + 1)
 
@@ -37,7 +37,7 @@ def _at_once(port: int, work: Work, clients: int, rounds: int) -> tuple[float, f
         ready.wait()
         for turn in range(rounds):
             started = time.perf_counter()
-            work(connection, number + turn * clients)
+            request(connection, number + turn * clients)
             took.append(time.perf_counter() - started)
         connection.close()
 
@@ -51,20 +51,22 @@ def _at_once(port: int, work: Work, clients: int, rounds: int) -> tuple[float, f
     return time.perf_counter() - started, statistics.median(took)
 
 
-def _put(orders: Sequence[int], wanted: int, **headers: str) -> Work:
+def _put(orders: Sequence[int], status: int, **headers: str) -> Request:
+    """Return a function that sends a PUT of another value each time, and expects this status."""
+
     def request(connection: http.client.HTTPConnection, number: int) -> None:
         order = orders[number % len(orders)]
         body = json.dumps({"order_id": order, "remarks": f"Runde {number} {time.monotonic_ns()}"})
         connection.request("PUT", f"/api/orders/{order}", body, {"Content-Type": "application/json", **headers})
-        answer = connection.getresponse()
-        content = answer.read()
-        assert answer.status == wanted, content
+        response = connection.getresponse()
+        content = response.read()
+        assert response.status == status, content
 
     return request
 
 
-def _page(port: int, orders: Sequence[int]) -> Work:
-    """One form page of PlanSo, asked without the connector."""
+def _read_form(port: int, orders: Sequence[int]) -> Request:
+    """Log in to PlanSo; return a function that requests one form, without the connector."""
     form = {"Content-Type": "application/x-www-form-urlencoded", "X-Requested-With": "XMLHttpRequest"}
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", "/app")
@@ -73,56 +75,58 @@ def _page(port: int, orders: Sequence[int]) -> Work:
     cookie = (first.getheader("Set-Cookie") or "").partition(";")[0]
     login = "system_login_username=werkstatt&system_login_password=demo"
     connection.request("POST", "/app", login, {**form, "Cookie": cookie})
-    answer = connection.getresponse()
-    answer.read()
-    headers = {**form, "Cookie": (answer.getheader("Set-Cookie") or cookie).partition(";")[0]}
+    response = connection.getresponse()
+    response.read()
+    headers = {**form, "Cookie": (response.getheader("Set-Cookie") or cookie).partition(";")[0]}
     call = f"/do?m=visual_forms_plain&tableID={Profile.load(None, None).table_id}&submode=update&dataID="
 
-    def request(asking: http.client.HTTPConnection, number: int) -> None:
-        asking.request("POST", f"{call}{orders[number % len(orders)]}", "", headers)
-        assert b"center" in asking.getresponse().read()
+    def request(connection: http.client.HTTPConnection, number: int) -> None:
+        connection.request("POST", f"{call}{orders[number % len(orders)]}", "", headers)
+        assert b"center" in connection.getresponse().read()
 
     return request
 
 
-def _orders(service: ConnectorProcess) -> list[int]:
+def _list_orders(service: ConnectorProcess) -> list[int]:
     listed = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
     return [order["id"] for order in listed]
 
 
-def put_against_straight() -> str:
-    """Over an instant PlanSo, each page of the write also asked without the connector."""
-    told = []
+def compare_with_direct_requests() -> str:
+    """With a PlanSo without latency, whose pages are also requested without the connector."""
+    lines = []
     with planso(ORDERS, 0.0) as url, connector(url, CONNECTOR_PLANSO_CONCURRENCY="32") as service:
-        service.wait_for_sync()
-        orders = _orders(service)
-        port, other = (int(address.rpartition(":")[2]) for address in (service.address, url))
-        for clients, rounds in ((1, 100), (AT_ONCE, 10)):
-            whole, ours = _at_once(port, _put(orders, 200), clients, rounds)
-            bare, theirs = _at_once(other, _page(other, orders), clients, rounds * PAGES)
-            theirs *= PAGES
-            told.append(
-                f"PUT over an instant PlanSo, {clients} at once: {ours * 1000:.1f} ms, "
-                f"{clients * rounds / whole:.0f}/s; its {PAGES} pages asked straight {theirs * 1000:.1f} ms, "
-                f"{clients * rounds / bare:.0f}/s; the connector adds {(ours - theirs) * 1000:.1f} ms (goal 5 for one)"
+        wait_for_sync(service)
+        orders = _list_orders(service)
+        port, planso_port = port_of(service), int(url.rpartition(":")[2])
+        for clients, rounds in ((1, 100), (CLIENTS, 10)):
+            total, median = _measure(port, _put(orders, 200), clients, rounds)
+            direct_total, direct = _measure(planso_port, _read_form(planso_port, orders), clients, rounds * PAGES)
+            direct *= PAGES
+            lines.append(
+                f"PUT with a PlanSo without latency, {clients} clients: {median * 1000:.1f} ms, "
+                f"{clients * rounds / total:.0f}/s; its {PAGES} PlanSo requests alone {direct * 1000:.1f} ms, "
+                f"{clients * rounds / direct_total:.0f}/s; the connector adds {(median - direct) * 1000:.1f} ms "
+                "(goal: 5 for one client)"
             )
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
-def accepted_against_commits() -> str:
-    """`respond-async`, so that the answer waits for the disk alone; PlanSo is slow, so that pushing takes no time."""
+def compare_with_commits() -> str:
+    """With `respond-async`, so that a response waits for the disk alone, and a PlanSo too slow to use any CPU."""
     with planso(ORDERS, 5.0) as url, connector(url) as service:
-        port = int(service.address.rpartition(":")[2])
-        whole, _ = _at_once(port, _put(range(1, ORDERS), 202, Prefer="respond-async"), AT_ONCE, WRITES // AT_ONCE)
-        commits = _commits()
-    rate = WRITES / whole
+        put = _put(range(1, ORDERS), 202, Prefer="respond-async")
+        total, _ = _measure(port_of(service), put, CLIENTS, WRITES // CLIENTS)
+        commits = _measure_commits()
+    rate = WRITES / total
     return (
-        f"durable writes accepted, {AT_ONCE} at once: {rate:.0f}/s; single-row commits of SQLite in a tight loop "
-        f"{commits:.0f}/s: {rate / commits:.2f} of their rate (goal 0.6)"
+        f"accepted durable writes, {CLIENTS} clients: {rate:.0f}/s; single-row commits of SQLite in a loop "
+        f"{commits:.0f}/s: {rate / commits:.2f} of their rate (goal: 0.6)"
     )
 
 
-def _commits() -> float:
+def _measure_commits() -> float:
+    """Return the number of commits per second."""
     with tempfile.TemporaryDirectory() as folder:
         database = apsw.Connection(str(Path(folder) / "commits.db"))
         database.execute("PRAGMA journal_mode = WAL")

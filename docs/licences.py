@@ -1,5 +1,5 @@
 """
-List the licence of every package that the connector needs at run time, its extra too, as installed; fails where one is
+List the licence of every installed package that the connector needs at run time, its extra included; fail if one is
 not known to be acceptable.
 """
 
@@ -25,7 +25,7 @@ ACCEPTED = {
     "MPL-2.0": "its files are not changed",
     "LGPL-3.0-only": "a library of its own, which can be replaced",
 }
-"""By SPDX; where there is a condition, why it is met."""
+"""SPDX identifiers, with the reason why a licence's condition is met."""
 
 SPELLINGS = {
     "mit license": "MIT",
@@ -44,14 +44,14 @@ SPELLINGS = {
     "isc license": "ISC",
     "isc license (iscl)": "ISC",
 }
-"""What packages write that don't use SPDX, in small letters."""
+"""SPDX identifiers of other spellings, which are in lower case."""
 
-JUDGED = {"python-dateutil": "Apache-2.0 OR BSD-3-Clause"}
-"""Packages whose metadata says nothing clear: what their licence file says."""
+EXAMINED = {"python-dateutil": "Apache-2.0 OR BSD-3-Clause"}
+"""Licences, from their licence files, of packages with unclear metadata."""
 
 
-def needed(name: str, extras: frozenset[str] = frozenset(), seen: set[str] | None = None) -> set[str]:
-    """The normalised names of all that this one needs here, itself left out."""
+def find_dependencies(name: str, extras: frozenset[str] = frozenset(), seen: set[str] | None = None) -> set[str]:
+    """Return the normalised names of all direct and indirect dependencies that are installed."""
     seen = set() if seen is None else seen
     for text in distribution(name).requires or ():
         requirement = Requirement(text)
@@ -65,47 +65,47 @@ def needed(name: str, extras: frozenset[str] = frozenset(), seen: set[str] | Non
             continue
         if other not in seen or requirement.extras:
             seen.add(other)
-            needed(other, frozenset(requirement.extras), seen)
+            find_dependencies(other, frozenset(requirement.extras), seen)
     return seen
 
 
-def licence_of(package: Distribution) -> list[str]:
-    """Each must be accepted, or one of those around an `OR`; as SPDX where it can be told."""
-    told = package.metadata
-    name = re.sub(r"[-_.]+", "-", str(told["Name"])).lower()
-    if name in JUDGED:
-        return [JUDGED[name]]
-    classifiers = [c.rpartition(" :: ")[2] for c in told.get_all("Classifier") or () if c.startswith("License :: ")]
-    field = str(told.get("License") or "").strip()
-    if expression := told.get("License-Expression"):
+def find_licences(package: Distribution) -> list[str]:
+    """Return the licences, all of which apply, as SPDX expressions where possible."""
+    metadata = package.metadata
+    name = re.sub(r"[-_.]+", "-", str(metadata["Name"])).lower()
+    if name in EXAMINED:
+        return [EXAMINED[name]]
+    classifiers = [c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier") or () if c.startswith("License :: ")]
+    field = str(metadata.get("License") or "").strip()
+    if expression := metadata.get("License-Expression"):
         found = [str(expression)]
     elif field and "\n" not in field and len(field) < 60:
         found = [field]
     else:
         found = classifiers or ["unknown"]
-    return [SPELLINGS.get(one.lower(), one) for one in found]
+    return [SPELLINGS.get(licence.lower(), licence) for licence in found]
 
 
 def is_accepted(licence: str) -> bool:
     plain = licence.replace("(", " ").replace(")", " ")
     return any(
-        all(one.strip() in ACCEPTED for one in re.split(r"\s+AND\s+", choice))
+        all(part.strip() in ACCEPTED for part in re.split(r"\s+AND\s+", choice))
         for choice in re.split(r"\s+OR\s+", plain)
     )
 
 
 def main() -> int:
-    refused = []
-    for name in sorted(needed("planso-connector", frozenset({"otel"}))):
+    rejected = []
+    for name in sorted(find_dependencies("planso-connector", frozenset({"otel"}))):
         package = distribution(name)
-        licences = licence_of(package)
+        licences = find_licences(package)
         accepted = all(is_accepted(licence) for licence in licences)
         print(f"{name:28} {package.version:14} {' and '.join(licences)}{'' if accepted else '   NOT ACCEPTED'}")  # noqa: T201
         if not accepted:
-            refused.append(name)
-    if refused:
-        print(f"Not known to be acceptable: {', '.join(refused)}. See ACCEPTED in docs/licences.py.")  # noqa: T201
-    return 1 if refused else 0
+            rejected.append(name)
+    if rejected:
+        print(f"Not known to be acceptable: {', '.join(rejected)}. See ACCEPTED in docs/licences.py.")  # noqa: T201
+    return 1 if rejected else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """
-Write the tables of the docs from the code, or with `--check` say which are not as the code is.
+Generate the tables of the docs from the code; with `--check`, only report the pages whose tables are out of date.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from planso_connector.sandbox import Knobs, SaveStyle
 from planso_connector.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-MARKED = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKERS = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -33,14 +33,14 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {line} |\n" for line in lines)
 
 
-def _where(field: OrderField) -> str:
+def _list_requests(field: OrderField) -> str:
     if field.accepted_in is RequestKind.NONE:
         return "answers"
     verbs = {"PUT, PATCH": RequestKind.UPDATE, "POST": RequestKind.CREATE}
-    return ", ".join(name for name, on in verbs.items() if on in field.accepted_in)
+    return ", ".join(name for name, kind in verbs.items() if kind in field.accepted_in)
 
 
-def _at_most(field: OrderField) -> str:
+def _max_length(field: OrderField) -> str:
     return "" if field.kind in (FieldKind.NUMBER, FieldKind.ID, FieldKind.FLAG) else str(field.max_length)
 
 
@@ -49,10 +49,10 @@ def fields() -> str:
         (
             f"`{f.path}`",
             f.kind.value,
-            _at_most(f),
+            _max_length(f),
             ", ".join(f.labels),
             ", ".join(COLUMNS.get(f.path, ())),
-            _where(f),
+            _list_requests(f),
             f.meaning,
         )
         for f in (*FIELDS, *APPEND_FIELDS)
@@ -60,7 +60,7 @@ def fields() -> str:
     return _table(("field", "kind", "characters", "label in PlanSo", "column in PlanSo", "on", "meaning"), rows)
 
 
-def _shown(default: object) -> str:
+def _format_default(default: object) -> str:
     if isinstance(default, ByteSize):
         return f"{default / 1e6:g} MB"
     if not isinstance(default, timedelta):
@@ -76,7 +76,9 @@ def _shown(default: object) -> str:
 def settings() -> str:
     rows = []
     for name, info in Settings.model_fields.items():
-        default = "" if name == "planso_password" or info.default in (None, "") else f"`{_shown(info.default)}`"
+        default = (
+            "" if name == "planso_password" or info.default in (None, "") else f"`{_format_default(info.default)}`"
+        )
         rows.append((f"`{name.upper()}`", default, info.description or ""))
     return _table(("setting", "default", "meaning"), rows)
 
@@ -92,10 +94,10 @@ def scopes() -> str:
 
 
 def routes() -> str:
-    told: dict[RequiredScopes, str] = {None: "open to everyone", (): "open; who has a key is told more"}
+    special: dict[RequiredScopes, str] = {None: "open to everyone", (): "open; more details with a key"}
     rows = (
-        (f"`{one}`", told.get(need) or " or ".join(f"`{s}`" for s in need or ()))
-        for one, need in REQUIRED_SCOPES.items()
+        (f"`{route}`", special.get(required) or " or ".join(f"`{scope}`" for scope in required or ()))
+        for route, required in REQUIRED_SCOPES.items()
     )
     return _table(("route", "scope"), rows)
 
@@ -104,17 +106,17 @@ def appointments() -> str:
     return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENT_PATHS) + "\n"
 
 
-def _described(meanings: dict[str, str], defaults: dict[str, object]) -> str:
+def _describe(meanings: dict[str, str], defaults: dict[str, object]) -> str:
     rows = ((f"`{name}`", f"`{json.dumps(defaults[name])}`", meaning) for name, meaning in meanings.items())
-    return _table(("name", "at first", "meaning"), rows)
+    return _table(("name", "default", "meaning"), rows)
 
 
 def save_styles() -> str:
-    return _described(SaveStyle.descriptions(), SaveStyle().as_json())
+    return _describe(SaveStyle.descriptions(), SaveStyle().as_json())
 
 
 def knobs() -> str:
-    return _described(Knobs.descriptions(), Knobs().as_json() | {"save_style": {}})
+    return _describe(Knobs.descriptions(), Knobs().as_json() | {"save_style": {}})
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -134,13 +136,13 @@ def main() -> int:
     stale = []
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = page.read_text("utf-8")
-        fresh = MARKED.sub(lambda m: m[1] + TABLES[m["name"]]() + m[3], text)
+        fresh = MARKERS.sub(lambda m: m[1] + TABLES[m["name"]]() + m[3], text)
         if fresh != text:
             stale.append(str(page.relative_to(ROOT)))
             if not check:
                 page.write_text(fresh, "utf-8")
     if stale:
-        print(("not as the code is, run `make format`: " if check else "written: ") + ", ".join(stale))  # noqa: T201
+        print(("out of date, run `make format`: " if check else "written: ") + ", ".join(stale))  # noqa: T201
     return 1 if stale and check else 0
 
 

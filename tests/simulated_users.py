@@ -161,8 +161,6 @@ HEALTHY: dict[str, Any] = {
     "html_for_json_next": 0,
 }
 """The sandbox's knobs without faults."""
-HEALTHY_SAVES = {"fail_saves_next": 0, "lose_answers_next": 0}
-"""Not reset with the others: a fault of saves stays until it hit some, as saves are few among the requests."""
 
 
 def list_faults(late: float) -> list[dict[str, Any]]:
@@ -190,7 +188,10 @@ def list_faults(late: float) -> list[dict[str, Any]]:
 
 @contextmanager
 def planso_faults(planso: SandboxProcess, seed: int, late: float) -> Iterator[None]:
-    """Give PlanSo one fault after the other, for 0.2 to 0.5 s each, and none at the end."""
+    """
+    Give PlanSo one fault after the other, for 0.2 to 0.5 s each, and none at the end. Only faults of saves stay until
+    they hit some, as saves are few among the requests.
+    """
     dice = Random(f"{seed} PlanSo")
     faults: list[dict[str, Any]] = []
 
@@ -202,7 +203,7 @@ def planso_faults(planso: SandboxProcess, seed: int, late: float) -> Iterator[No
 
     with _repeatedly(change, lambda: dice.uniform(0.2, 0.5)):
         yield
-    planso.set_knobs(**HEALTHY, **HEALTHY_SAVES)
+    planso.set_knobs(**HEALTHY)
 
 
 def edit_every_field(planso: SandboxProcess, connector: ConnectorProcess, order: int) -> None:

@@ -111,7 +111,7 @@ def test_reading_stays_bounded_whatever_planso_holds(run: Run, name: str) -> Non
     assert max(map(len, keys), default=0) <= 254
 
 
-def test_a_plate_that_is_too_long_is_refused_cheaply(run: Run) -> None:
+def test_a_plate_of_any_length_costs_nothing(run: Run) -> None:
     """A plate of 41 to 1,000,000 characters is 422 and names the maximum; the next write succeeds."""
     address, start = f"/api/orders/{run.order_id}", run.peak_memory()
     for length in (41, 10_000, 1_000_000):

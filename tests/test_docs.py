@@ -1,3 +1,5 @@
+"""The documentation is complete, its links work, and its examples are accepted."""
+
 from __future__ import annotations
 
 import re
@@ -11,22 +13,22 @@ from planso_connector.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_readme_names_every_setting() -> None:
-    """Each setting stands in the README's table."""
-    readme = (ROOT / "docs/settings.md").read_text("utf-8")
-    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme] == []
+def test_every_setting_is_documented() -> None:
+    """docs/settings.md names every setting."""
+    page = (ROOT / "docs/settings.md").read_text("utf-8")
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in page] == []
 
 
-def test_make_alone_lists_what_there_is() -> None:
-    """Every target that the Makefile declares is told by `make`."""
+def test_make_lists_its_targets() -> None:
+    """`make` without a target lists every target that the Makefile declares."""
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert declared is not None
     assert [target for target in declared[1].split() if f"make {target}" not in listed] == []
 
 
-def test_links_in_the_docs_lead_somewhere() -> None:
-    """Each relative link of a page names a file that is there."""
+def test_links_in_the_docs_work() -> None:
+    """Every relative link of a page names an existing file."""
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), (page.name, target)
@@ -57,8 +59,8 @@ def test_long_pages_have_contents() -> None:
             assert re.search(r"^- \[.+\]\(#.+\)$", text.split("\n## ")[0], re.MULTILINE), page.name
 
 
-def test_every_fault_of_the_runbook_has_its_test() -> None:
-    """Each row of the runbook's table of faults names tests that there are."""
+def test_every_fault_in_the_runbook_has_a_test() -> None:
+    """Every row of the runbook's table of faults names existing tests."""
     table = (ROOT / "docs/runbook.md").read_text("utf-8").split("faults -->")[1]
     rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith(("| fault", "| ---"))]
     assert len(rows) > 20
@@ -71,8 +73,8 @@ def test_every_fault_of_the_runbook_has_its_test() -> None:
             assert not test or f"def {test}(" in path.read_text("utf-8"), (file, test)
 
 
-def test_the_profile_in_the_docs_is_one(tmp_path: Path) -> None:
-    """The examples of docs/profile.md are accepted as they stand there."""
+def test_the_profiles_in_the_docs_are_accepted(tmp_path: Path) -> None:
+    """The examples of docs/profile.md are valid profiles."""
     example, saving = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/profile.md").read_text("utf-8"), re.DOTALL)
     profile = tmp_path / "profile.toml"
     profile.write_text(example, "utf-8")

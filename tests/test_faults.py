@@ -1,4 +1,4 @@
-"""Bad days of the machine, met over HTTP: honest answers, nothing lost, well again without hands."""
+"""Faults of the machine, seen over HTTP: truthful responses, no lost write, recovery without help."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ASYNC = {"Prefer": "respond-async"}
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another process holds the write lock."""
+    """Let another process hold the write lock of the SQLite file."""
     with subprocess.Popen([sys.executable, "-c", LOCK, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin is not None
         assert other.stdout is not None
@@ -38,12 +38,12 @@ def locked(path: Path) -> Iterator[None]:
             other.wait(90)
 
 
-def saves(sandbox: Sandbox) -> int:
+def count_saves(sandbox: Sandbox) -> int:
     return sum(request.saving for request in sandbox.requests)
 
 
-def told_unavailable(service: Service, order_id: int, reason: str) -> None:
-    """A write is 503 with the cause and when to come again; what only reads goes on."""
+def check_only_reads_succeed(service: Service, order_id: int, reason: str) -> None:
+    """A write is 503 with the reason and Retry-After; reads are answered."""
     refused = service.put(order_id, remarks="🚗" * 20_000)
     assert (refused.status_code, reason in refused.json()["message"]) == (503, True), refused.text
     assert int(refused.headers["Retry-After"]) > 0
@@ -51,30 +51,28 @@ def told_unavailable(service: Service, order_id: int, reason: str) -> None:
     assert service.http.get("/api/orders", params={"limit": "3"}).json()["count"] == 3
 
 
-def still_pending(service: Service, accepted: httpx2.Response) -> bool:
-    """After PlanSo has long answered: what came of it could not be written down."""
-    address = f"/api/operations/{accepted.headers['Operation-Id']}"
-    told = service.http.get(address, params={"wait": "1.5"}).json()["operation"]
-    return bool(told["state"] == "pending")
+def is_still_pending(service: Service, accepted: httpx2.Response) -> bool:
+    """Whether the operation is pending 1.5 s later: PlanSo has answered, but the result could not be stored."""
+    return bool(service.operation(accepted, wait="1.5")["state"] == "pending")
 
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
 def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> None:
     """
-    The database is locked by another process, or its disk full, when PlanSo has saved what was asked: new writes are
-    503, reads go on, and when the fault is over the write is confirmed by itself, sent once. Then writes go on.
+    The database is locked by another process, or its disk is full, after PlanSo has saved a write: new writes are 503,
+    reads go on, and after the fault the write is confirmed without help and without a second save.
     """
     sandbox = Sandbox(orders=6)
     order_id, other = sandbox.order_ids()[:2]
     path = tmp_path / "connector.db"
-    saved, let_go = threading.Event(), threading.Event()
+    saved, may_respond = threading.Event(), threading.Event()
     sandbox.app = between = PlansoProxy(sandbox.app)
 
     def hold() -> None:
-        """Until PlanSo has saved; then its answer."""
-        if saves(sandbox):
+        """Hold the response to the save; until then wait for the next response to a form request."""
+        if count_saves(sandbox):
             saved.set()
-            assert let_go.wait(PATIENCE)
+            assert may_respond.wait(PATIENCE)
         else:
             between.on_response = (FORM, order_id), hold
 
@@ -88,26 +86,26 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
         assert saved.wait(PATIENCE)
         if fault == "locked":
             with locked(path):
-                told_unavailable(service, other, "another process is writing")
-                let_go.set()
-                assert still_pending(service, accepted)
+                check_only_reads_succeed(service, other, "another process is writing")
+                may_respond.set()
+                assert is_still_pending(service, accepted)
         else:
             service.write_database(lambda tx: limit_pages(tx, 1))
-            told_unavailable(service, other, "the disk is full")
-            let_go.set()
-            assert still_pending(service, accepted)
+            check_only_reads_succeed(service, other, "the disk is full")
+            may_respond.set()
+            assert is_still_pending(service, accepted)
             service.write_database(lambda tx: limit_pages(tx, 100_000))
         assert service.wait_until_settled(accepted)["state"] == "confirmed"
-        assert (saves(sandbox), len(sandbox.value(order_id, "Bemerkungen"))) == (1, 20_000)
+        assert (count_saves(sandbox), len(sandbox.value(order_id, "Bemerkungen"))) == (1, 20_000)
         assert service.put(other, remarks="danach").status_code == 200
         assert service.sync()["state"] == "idle"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_what_an_earlier_clock_promised_is_not_waited_for(kind: str, request: pytest.FixtureRequest) -> None:
+def test_leases_from_a_clock_that_was_ahead_are_not_honoured(kind: str, request: pytest.FixtureRequest) -> None:
     """
-    A connector died while the clock was years ahead: its claim, its pause and its leases end years from now. With the
-    clock set right the write is carried through and the sync runs, at once.
+    A connector ended while its clock was years ahead: its claim, its retry pause and its leases end years from now.
+    With the right clock the write is sent and the sync runs at once.
     """
     sandbox = Sandbox(orders=6)
     order_id = sandbox.order_ids()[0]
@@ -115,7 +113,7 @@ def test_what_an_earlier_clock_promised_is_not_waited_for(kind: str, request: py
     url = url or request.getfixturevalue("postgresql_url")
     years = "2031-01-01T00:00:00.000000Z"
 
-    def die_ahead(tx: Transaction) -> None:
+    def leave_leases(tx: Transaction) -> None:
         tx.execute(sa.update(operations).values(held_until=years, next_at=years, holder="dead"))
         tx.execute(sa.update(leases).values(expires_at=years, holder="dead"))
         tx.execute(sa.insert(leases).values(workshop="default", name=LEASE_NAME, holder="dead", expires_at=years))
@@ -128,6 +126,6 @@ def test_what_an_earlier_clock_promised_is_not_waited_for(kind: str, request: py
             accepted = service.http.patch(f"/api/orders/{order_id}", json={"remarks": "geht"}, headers=ASYNC)
         sandbox.knobs.fail_next = 0
         with running(settings, sandbox) as service:
-            service.write_database(die_ahead)
+            service.write_database(leave_leases)
             assert service.wait_until_settled(accepted)["state"] == "confirmed"
             assert service.sync()["state"] == "idle"

@@ -1,4 +1,4 @@
-"""A log that can't be written: standard error on a full disk, without a reader, or with one that reads no more."""
+"""A log that can't be written: standard error is closed, on a full disk, or a pipe that nobody reads."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.service import wait_until
 
 
 @contextmanager
-def a_stderr(kind: str) -> Iterator[dict[str, Any]]:
-    """How a process is started whose standard error takes no line."""
+def broken_stderr(kind: str) -> Iterator[dict[str, Any]]:
+    """Return the arguments of ConnectorProcess for a standard error that accepts no line."""
     if kind == "closed":
         yield {"before": lambda: os.close(2)}
         return
@@ -58,25 +58,25 @@ def environment(sandbox: Sandbox, url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def metric(connector: ConnectorProcess, name: str) -> float:
+def read_metric(connector: ConnectorProcess, name: str) -> float:
     lines = connector.http.get("/metrics").text.splitlines()
     (value,) = [line.split()[-1] for line in lines if line.startswith(f"planso_connector_{name}")]
     return float(value)
 
 
-def check(connector: ConnectorProcess, name: str) -> dict[str, Any]:
+def read_check(connector: ConnectorProcess, name: str) -> dict[str, Any]:
     checks = connector.http.get("/health/ready").json()["checks"]
     return next(check for check in checks if check["name"] == name)
 
 
 @pytest.mark.parametrize("kind", ["full disk", "no reader", "nobody reads", "closed"])
 def test_all_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
-    """It starts, writes are 200, syncs come in turns, it is ready, SIGTERM ends it with 0."""
+    """The connector starts, writes are 200, syncs run on schedule, it is ready, and its exit code at SIGTERM is 0."""
     sandbox = Sandbox(orders=6)
     order_id = sandbox.order_ids()[0]
     with (
         sandbox.serve() as url,
-        a_stderr(kind) as streams,
+        broken_stderr(kind) as streams,
         connector_process(environment(sandbox, url, tmp_path), tmp_path, **streams) as connector,
     ):
         connector.wait_for_sync()
@@ -90,15 +90,15 @@ def test_all_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
         wait_until(lambda: connector.wait_for_sync()["last_result"]["started_at"] != first, "another sync")
         ready = connector.http.get("/health/ready")
         assert ready.status_code == 200
-        if kind != "nobody reads":  # so many lines as wait are not lost yet
-            assert metric(connector, "log_lines_lost_total") > 5
-            assert (ready.json()["state"], check(connector, "log")["ok"]) == ("degraded", False)
-            assert "log lines lost so far" in check(connector, "log")["words"]
+        if kind != "nobody reads":  # as many lines as the queue holds are not lost yet
+            assert read_metric(connector, "log_lines_lost_total") > 5
+            assert (ready.json()["state"], read_check(connector, "log")["ok"]) == ("degraded", False)
+            assert "log lines lost so far" in read_check(connector, "log")["words"]
         assert connector.stop() == 0
 
 
 def test_the_first_line_says_how_many_are_missing(tmp_path: Path) -> None:
-    """The reader of a pipe goes and another one comes: a line with count, since when and why, then the log goes on."""
+    """Once the pipe has a reader again, the first line says how many lines were lost, since when and why."""
     sandbox, path = Sandbox(orders=6), tmp_path / "log"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -108,22 +108,23 @@ def test_the_first_line_says_how_many_are_missing(tmp_path: Path) -> None:
         with connector_process(settings, tmp_path, stderr=writing) as connector:
             connector.wait_for_sync()
             os.close(reading)
-            wait_until(lambda: not check(connector, "log")["ok"], "a lost line")
-            since = check(connector, "log")["since"]
+            wait_until(lambda: not read_check(connector, "log")["ok"], "a lost line")
+            since = read_check(connector, "log")["since"]
             with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as log:
-                wait_until(lambda: check(connector, "log")["ok"], "a written line")
+                wait_until(lambda: read_check(connector, "log")["ok"], "a written line")
                 assert connector.http.get("/health/ready").json()["state"] == "ready"
-                lost = metric(connector, "log_lines_lost_total")
+                lost = read_metric(connector, "log_lines_lost_total")
                 text = log.read()
     os.close(writing)
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    (at,) = [at for at, line in enumerate(lines) if line["event"] == "log_lines_lost"]
-    assert (lines[at]["lines"], lines[at]["since"], lines[at]["reason"]) == (lost, since, "Broken pipe")
-    assert at + 1 < len(lines)
+    (index,) = [index for index, line in enumerate(lines) if line["event"] == "log_lines_lost"]
+    report = lines[index]
+    assert (report["lines"], report["since"], report["reason"]) == (lost, since, "Broken pipe")
+    assert index + 1 < len(lines)
 
 
-def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody reads the pipe: logging goes on at once. Then it is read: what waited is there, the rest was counted."""
+def test_lines_that_exceed_the_queue_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody reads the pipe, logging does not block; later the queued lines are written, lost ones counted."""
     reading, writing = os.pipe()
     reports: list[LostLines] = []
 
@@ -157,23 +158,23 @@ def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) ->
     assert len(lines) == sent - lost + 2
 
 
-UNSPEAKABLE = """
+UNPRINTABLE = """
 import logging, structlog
 from planso_connector import logs
 
-class Unspeakable:
+class Unprintable:
     def __repr__(self):
         raise KeyError("geheim")
 
 logs.configure("info", [])
-structlog.get_logger("ours").error("event", value=Unspeakable())
+structlog.get_logger("ours").error("event", value=Unprintable())
 logging.getLogger("theirs").error("%d things", "geheim")
 structlog.get_logger("ours").info("next")
 """
 
 
-def test_a_line_that_cant_be_made_is_lost_and_nothing_else() -> None:
-    """Neither our own logger nor the libraries' raise or print anything; the next line says that two are missing."""
-    done = subprocess.run([sys.executable, "-c", UNSPEAKABLE], capture_output=True, text=True, timeout=90, check=True)
+def test_a_line_that_cannot_be_formatted_is_counted_as_lost() -> None:
+    """Neither structlog nor the standard library's logging raises or prints; the next line reports the loss of two."""
+    done = subprocess.run([sys.executable, "-c", UNPRINTABLE], capture_output=True, text=True, timeout=90, check=True)
     lost, following = (json.loads(line) for line in done.stderr.splitlines())
     assert (lost["event"], lost["lines"], following["event"]) == ("log_lines_lost", 2, "next")

@@ -1,4 +1,4 @@
-"""Private names of other packages, which may change with any release of theirs."""
+"""No import of private names; those of other packages may change with any release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 
 def iter_imports(path: Path) -> Iterator[str]:
-    """The dotted names that a module imports."""
+    """Yield the dotted names that a module imports."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -19,7 +19,7 @@ def iter_imports(path: Path) -> Iterator[str]:
 
 
 def test_nothing_private_is_imported() -> None:
-    """No module imports a module or a name that begins with an underscore, of ours or of another package."""
+    """No module of the project imports a module or name that begins with an underscore."""
     private = [
         f"{path.relative_to(SOURCE)}: {name}"
         for path in SOURCE.rglob("*.py")

@@ -1,3 +1,5 @@
+"""Passwords, session cookies and customers' data do not leak into the log, files, responses or messages."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +22,7 @@ PLATE = "WN-ZZ 4711"
 
 
 def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
-    """At debug level, through sync, writes and failures: no password, cookie, name, plate or phone number."""
+    """The log at debug level, after sync, writes and failures, has no password, cookie, name, plate or phone number."""
     sandbox = Sandbox(orders=20, installation=Installation(password=PASSWORD))
     order_id = sandbox.order_ids()[0]
     with sandbox.serve() as url:
@@ -45,8 +47,8 @@ def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
             http.get("/api/orders", params={"plate": PLATE, "person": PERSON, "phone": "030 23125 118"})
             http.put(f"/api/orders/{order_id}", content=PERSON.encode(), headers={"Content-Type": "application/json"})
             http.post("/api/auth/login", json={"username": PERSON, "password": "auch-geheim"})
-            with httpx2.Client() as closed:
-                closed.get(f"{connector.address}/{PERSON}")
+            with httpx2.Client() as anonymous:
+                anonymous.get(f"{connector.address}/{PERSON}")
         log = connector.log()
     cookies = re.findall(r"PHPSESSID=?\S*", log)
     words = [PASSWORD, "geheim", "Unverwechselbar", "ZZ 4711", "ZZ4711", "ZZ+4711", "ZZ%204711", "23125", "auch-geheim"]
@@ -60,12 +62,12 @@ def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
 
 def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
     """
-    Through sync, writes, a lost session and pages that can't be read: not in an answer, a header, the log at debug,
-    /metrics, a kept page, the database's files while it runs and afterwards, or a backup.
+    After sync, writes, an expired session and unreadable pages they are not in a response, a header, the log at debug
+    level, /metrics, a stored page, the database's files while it runs and afterwards, or a backup.
     """
     sandbox = Sandbox(orders=12, installation=Installation(password=PASSWORD))
-    order_id, unread = sandbox.order_ids()[:2]
-    said: list[bytes] = []
+    order_id, unreadable = sandbox.order_ids()[:2]
+    outputs: list[bytes] = []
     with sandbox.serve() as url:
         environment = {
             "PLANSO_URL": url,
@@ -74,11 +76,11 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
             "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
             "CONNECTOR_LOG_LEVEL": "debug",
         }
-        sandbox.knobs.no_content_orders.add(unread)
+        sandbox.knobs.no_content_orders.add(unreadable)
         with connector_process(environment, tmp_path) as connector:
             connector.wait_for_sync()
             connector.http.event_hooks["response"] = [
-                lambda answer: said.append(answer.read() + str(answer.headers).encode())
+                lambda response: outputs.append(response.read() + str(response.headers).encode())
             ]
             address, body = f"/api/orders/{order_id}", {"order_id": order_id, "remarks": "unauffällig"}
             assert connector.http.put(address, json=body).status_code == 200
@@ -91,27 +93,27 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
             for path in ("/api/orders", f"{address}/history", f"{address}?max_age=0", "/openapi.json"):
                 assert connector.http.get(path).status_code == 200, path
             connector.http.post("/api/auth/login", json={})
-            made = subprocess.run(
+            backup = subprocess.run(
                 [sys.executable, "-m", "planso_connector", "backup", "backup.db"],
                 env={**os.environ, **environment},
                 cwd=tmp_path,
                 check=False,
                 capture_output=True,
             )
-            assert made.returncode == 0, made.stderr
-            running = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
-    assert {"connector.db", "connector.db-wal", "backup.db"} <= set(running)
+            assert backup.returncode == 0, backup.stderr
+            files = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    assert {"connector.db", "connector.db-wal", "backup.db"} <= set(files)
     assert len(sandbox.cookies) >= 2
     with apsw.Connection(f"{tmp_path}/connector.db") as database:
         assert database.execute("SELECT count(*) FROM unreadable_pages").get > 0
-    said += [made.stdout, made.stderr, *running.values()]
-    said += [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
+    outputs += [backup.stdout, backup.stderr, *files.values()]
+    outputs += [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
     for secret in (b"geheim", *(cookie.encode() for cookie in sandbox.cookies)):
-        assert not [text[:80] for text in said if secret in text]
+        assert not [text[:80] for text in outputs if secret in text]
 
 
 def test_the_database_holds_no_password(tmp_path: Path) -> None:
-    """Neither an accepted nor a rejected password can be read from the database's files."""
+    """The database's files have neither an accepted nor a rejected password."""
     sandbox = Sandbox(orders=12)
     for password in (sandbox.installation.password + "-falsch-geheim", sandbox.installation.password):
         with sandbox.serve() as url:
@@ -140,8 +142,8 @@ def test_the_database_holds_no_password(tmp_path: Path) -> None:
         {"CONNECTOR_RATE_LIMIT": "viele", "PLANSO_PASSWORD": "sehr geheim"},
     ],
 )
-def test_no_failed_start_tells_a_secret(tmp_path: Path, changes: dict[str, str]) -> None:
-    """Whatever setting is wrong: the message holds no password, not one that stands in an address either."""
+def test_no_failed_start_prints_a_secret(tmp_path: Path, changes: dict[str, str]) -> None:
+    """Whichever setting is wrong, the message has no password, not even one that is part of a URL."""
     environment = {"PLANSO_URL": "http://127.0.0.1:9", "PLANSO_USER": "anna", "PLANSO_PASSWORD": "x", **changes}
     done = subprocess.run(
         [sys.executable, "-m", "planso_connector", "serve", "--port", "0"],

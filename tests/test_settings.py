@@ -1,4 +1,4 @@
-"""Settings that come from files, and what is said of a file that can't be used."""
+"""Settings from files and systemd credentials, and the errors for files that can't be used."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from planso_connector.settings import Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No `.env` but the test's own."""
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a folder without a `.env`."""
     monkeypatch.chdir(tmp_path)
 
 
-def secret(folder: Path, content: bytes, name: str = "secret", mode: int = 0o600) -> Path:
+def write_secret(folder: Path, content: bytes, name: str = "secret", mode: int = 0o600) -> Path:
     file = folder / name
     file.write_bytes(content)
     file.chmod(mode)
@@ -24,12 +24,12 @@ def secret(folder: Path, content: bytes, name: str = "secret", mode: int = 0o600
 
 
 @pytest.mark.parametrize("content", [b"ge#heim \xc3\xbc", b"ge#heim \xc3\xbc\n", b"ge#heim \xc3\xbc\r\n"])
-def test_any_setting_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    """NAME_FILE names a file with the value, one line end at its end left out, in the environment and in `.env`."""
-    monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(secret(tmp_path, content)))
-    database = secret(tmp_path, b"postgresql://a:b@localhost/c\n", "database")
+def test_any_setting_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """NAME_FILE, in the environment or `.env`, names a file with the value; one newline at its end is removed."""
+    monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(write_secret(tmp_path, content)))
+    database = write_secret(tmp_path, b"postgresql://a:b@localhost/c\n", "database")
     (tmp_path / ".env").write_text(
-        f"CONNECTOR_DATABASE_URL_FILE={database}\nCONNECTOR_PORT_FILE={secret(tmp_path, b'81', 'p')}\n"
+        f"CONNECTOR_DATABASE_URL_FILE={database}\nCONNECTOR_PORT_FILE={write_secret(tmp_path, b'81', 'p')}\n"
     )
     settings = Settings.load()
     assert settings.planso_password.get_secret_value() == "ge#heim ü"
@@ -37,16 +37,16 @@ def test_any_setting_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert settings.connector_port == 81
 
 
-def test_what_systemd_hands_over_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A credential with a setting's name in small letters is that setting."""
+def test_a_systemd_credential_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential whose name is a setting's name in lower case is the value of that setting."""
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    secret(tmp_path, b"geheim\n", "planso_password", 0o400)
+    write_secret(tmp_path, b"geheim\n", "planso_password", 0o400)
     assert Settings.load().planso_password.get_secret_value() == "geheim"
 
 
-def test_a_setting_given_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value and a file, or a file and a credential: nobody guesses which was meant."""
-    monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(secret(tmp_path, b"geheim")))
+def test_a_setting_given_twice_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value and a file, or a file and a credential: the error names both."""
+    monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(write_secret(tmp_path, b"geheim")))
     monkeypatch.setenv("PLANSO_PASSWORD", "anders")
     with pytest.raises(SettingsError, match="PLANSO_PASSWORD and PLANSO_PASSWORD_FILE: both are set"):
         Settings.load()
@@ -56,39 +56,39 @@ def test_a_setting_given_twice_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         Settings.load()
     (tmp_path / ".env").unlink()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    secret(tmp_path, b"geheim", "planso_password")
+    write_secret(tmp_path, b"geheim", "planso_password")
     with pytest.raises(SettingsError, match=r"PLANSO_PASSWORD_FILE and \$CREDENTIALS_DIRECTORY/planso_password"):
         Settings.load()
 
 
 @pytest.mark.parametrize(
-    ("file", "said"), [("missing", "No such file"), (".", "directory"), ("binary", "UTF-8"), ("huge", "too large")]
+    ("file", "reason"), [("missing", "No such file"), (".", "directory"), ("binary", "UTF-8"), ("huge", "too large")]
 )
-def test_a_file_that_cannot_be_used_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, said: str
+def test_a_file_that_cannot_be_used_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, reason: str
 ) -> None:
-    """Missing, a folder, no text, far too large: the setting, the file and why, and nothing of what it holds."""
-    secret(tmp_path, b"geheim\xff", "binary")
-    secret(tmp_path, b"geheim" * 20_000, "huge")
+    """Missing, a folder, not UTF-8, too large: the error names the setting, the file and the reason, and no content."""
+    write_secret(tmp_path, b"geheim\xff", "binary")
+    write_secret(tmp_path, b"geheim" * 20_000, "huge")
     monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(tmp_path / file))
-    with pytest.raises(SettingsError, match=f"PLANSO_PASSWORD_FILE: .*{said}") as told:
+    with pytest.raises(SettingsError, match=f"PLANSO_PASSWORD_FILE: .*{reason}") as raised:
         Settings.load()
-    assert "geheim" not in str(told.value)
+    assert "geheim" not in str(raised.value)
 
 
 def test_a_wrong_value_in_a_file_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one in the environment does."""
-    monkeypatch.setenv("CONNECTOR_PORT_FILE", str(secret(tmp_path, b"viele")))
+    """An invalid value from a file is reported under the setting's own name."""
+    monkeypatch.setenv("CONNECTOR_PORT_FILE", str(write_secret(tmp_path, b"viele")))
     with pytest.raises(SettingsError, match="CONNECTOR_PORT: "):
         Settings.load()
 
 
-def test_a_file_that_everybody_can_read_is_warned_of(
+def test_a_world_readable_file_gets_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is taken, and the operator is told; one that is the user's own alone is not spoken of."""
-    monkeypatch.setenv("PLANSO_USER_FILE", str(secret(tmp_path, b"anna", "own")))
-    monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(secret(tmp_path, b"geheim", "open", 0o644)))
+    """The value is used and a warning is logged; a file that only its owner can read gets none."""
+    monkeypatch.setenv("PLANSO_USER_FILE", str(write_secret(tmp_path, b"anna", "own")))
+    monkeypatch.setenv("PLANSO_PASSWORD_FILE", str(write_secret(tmp_path, b"geheim", "open", 0o644)))
     with caplog.at_level(logging.WARNING):
         assert Settings.load().planso_password.get_secret_value() == "geheim"
     (record,) = caplog.records

@@ -1,4 +1,4 @@
-"""What is shipped: a wheel that has all it needs, a list of what is in it, and an audit that fails for a reason."""
+"""The wheel is complete, the SBOM lists its packages, and the audit fails only on findings."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
     )
 
 
-def test_the_wheel_has_all_that_it_needs(tmp_path: Path) -> None:
-    """Installed by itself, away from the checkout, it starts, and its migrations and built-in profile are in it."""
+def test_the_wheel_is_complete(tmp_path: Path) -> None:
+    """Installed alone, outside the checkout, it starts, and has its migrations and built-in profile."""
     built = run(UV, "build", "--quiet", "--wheel", "--out-dir", tmp_path)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
@@ -38,28 +38,28 @@ def test_the_wheel_has_all_that_it_needs(tmp_path: Path) -> None:
         "PYTHONPATH": f"{home}:{sysconfig.get_path('purelib')}",
         "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/wheel.db",
     }
-    where = run(sys.executable, "-c", "import planso_connector as p; print(p.__file__)", cwd=tmp_path, **environment)
-    assert where.stdout.startswith(str(home))
-    told = run(sys.executable, "-m", "planso_connector", "--version", cwd=tmp_path, **environment)
-    assert told.stdout == f"planso-connector {__version__}\n"
+    location = run(sys.executable, "-c", "import planso_connector as p; print(p.__file__)", cwd=tmp_path, **environment)
+    assert location.stdout.startswith(str(home))
+    version = run(sys.executable, "-m", "planso_connector", "--version", cwd=tmp_path, **environment)
+    assert version.stdout == f"planso-connector {__version__}\n"
     migrated = run(sys.executable, "-m", "planso_connector", "migrate", cwd=tmp_path, **environment)
     assert migrated.returncode == 0, migrated.stderr
-    loaded = "from planso_connector.planso.profile import Profile; print(Profile.load().table_id)"
-    assert run(sys.executable, "-c", loaded, cwd=tmp_path, **environment).stdout == "12565\n"
+    load_profile = "from planso_connector.planso.profile import Profile; print(Profile.load().table_id)"
+    assert run(sys.executable, "-c", load_profile, cwd=tmp_path, **environment).stdout == "12565\n"
 
 
-def test_the_sbom_names_what_is_locked(tmp_path: Path) -> None:
-    """`make sbom` lists every package that the wheel depends on, with its version, and no tool of the developers'."""
+def test_the_sbom_lists_the_locked_packages(tmp_path: Path) -> None:
+    """`make sbom` lists every package that the wheel depends on, with its version, and no development tool."""
     assert run("make", "sbom").returncode == 0
     components = json.loads((ROOT / "dist/sbom.cdx.json").read_text("utf-8"))["components"]
-    named = {component["name"]: component["version"] for component in components}
-    assert {"fastapi", "apsw", "psycopg", "prometheus-client"} <= set(named)
-    assert not {"pytest", "ruff", "mypy"} & set(named)
-    assert all(named.values())
+    versions = {component["name"]: component["version"] for component in components}
+    assert {"fastapi", "apsw", "psycopg", "prometheus-client"} <= set(versions)
+    assert not {"pytest", "ruff", "mypy"} & set(versions)
+    assert all(versions.values())
 
 
 class _Advisories(BaseHTTPRequestHandler):
-    """As much of OSV's interface as is asked here."""
+    """The part of OSV's API that `uv audit` uses."""
 
     found: list[dict[str, str]]
 
@@ -84,6 +84,7 @@ class _Advisories(BaseHTTPRequestHandler):
 
 @contextmanager
 def advisories(*found: dict[str, str]) -> Iterator[str]:
+    """Run a vulnerability service that reports these for every package; return the argument of `make audit` for it."""
     handler = type("Advisories", (_Advisories,), {"found": list(found)})
     server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -96,15 +97,15 @@ def advisories(*found: dict[str, str]) -> Iterator[str]:
         server.server_close()
 
 
-def test_an_audit_fails_on_findings_and_says_when_it_could_not_look() -> None:
-    """Nothing known: 0. A finding: not 0, and named. Nobody to ask: 0, and it says that nothing was looked at."""
-    with advisories() as nothing:
-        done = run("make", "audit", nothing)
+def test_an_audit_fails_on_findings_and_says_when_it_was_not_done() -> None:
+    """No finding: exit code 0. A finding: not 0, with its id. Service unreachable: 0, with "NOT AUDITED"."""
+    with advisories() as empty:
+        done = run("make", "audit", empty)
         assert (done.returncode, "NOT AUDITED" in done.stdout) == (0, False), done.stdout + done.stderr
     with advisories({"id": "GHSA-made-up", "modified": "2026-01-01T00:00:00Z"}) as finding:
         done = run("make", "audit", finding)
         assert done.returncode != 0
         assert "GHSA-made-up" in done.stdout + done.stderr
-    nobody = f"AUDIT_FLAGS=--service-url http://127.0.0.1:{free_port()}"
-    done = run("make", "audit", nobody, UV_HTTP_RETRIES="0")
+    unreachable = f"AUDIT_FLAGS=--service-url http://127.0.0.1:{free_port()}"
+    done = run("make", "audit", unreachable, UV_HTTP_RETRIES="0")
     assert (done.returncode, "NOT AUDITED" in done.stdout) == (0, True)

@@ -96,8 +96,8 @@ def test_accepted_writes_survive_kills_and_faults(database_url: str, tmp_path: P
                     kills.append(time.monotonic())
                     connector.kill()
                     connector = start()
-            for future in sending:
-                future.result()
+                for future in sending:
+                    future.result()
             wait_until_all_settled(connector)
         evidence = Evidence.collect(planso, connector, callers, first, kills)
         for law in LAWS:
