@@ -112,6 +112,9 @@ class _Shared:
     reader: OrderReader
     live: LiveForms
     wait_limit: WaitLimit
+    access_log: AccessLog
+    supervisor: Supervisor
+    metrics: Metrics
     traces: telemetry.Traces
     sync_pacer: Pacer = field(default_factory=Pacer)
     write_pacer: Pacer = field(default_factory=Pacer)
@@ -182,15 +185,12 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 async def _build(
     settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, clock: Clock
 ) -> AsyncIterator[Connector]:
-    supervisor = Supervisor()
-    metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
-    shared = await _build_shared(settings, profile, database, traces, clock, metrics)
+    shared = await _build_shared(settings, profile, database, traces, clock)
     writing = _build_writing(shared)
     syncing = _build_syncing(shared)
     retention = Retention(database, configuration.retention_periods(settings), shared.clock)
-    access_log = AccessLog(database, shared.clock)
     policy = configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS)
-    rest = _build_rest(shared, writing, syncing, metrics, supervisor, access_log, policy)
+    rest = _build_rest(shared, writing, syncing, policy)
     try:
         yield Connector(
             settings=settings,
@@ -206,27 +206,24 @@ async def _build(
             reindexer=Reindexer(database, shared.clock),
             retention=retention,
             api_keys=ApiKeys(database, shared.clock),
-            access_log=access_log,
+            access_log=shared.access_log,
             rest=rest,
             server=config.build_config(rest, policy.limits),
-            supervisor=supervisor,
+            supervisor=shared.supervisor,
         )
     finally:
         database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
         await syncing.sync.close()
         await writing.outbox.close()
-        await access_log.close()
+        await shared.access_log.close()
         await shared.planso.aclose()
 
 
 async def _build_shared(
-    settings: Settings,
-    configured_profile: Profile,
-    database: Database,
-    traces: telemetry.Traces,
-    machine_clock: Clock,
-    metrics: Metrics,
+    settings: Settings, configured_profile: Profile, database: Database, traces: telemetry.Traces, machine_clock: Clock
 ) -> _Shared:
+    supervisor = Supervisor()
+    metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
     clock = await DatabaseClock.create(database, machine_clock)
     trial = await database.read(save_evidence.load_trial)
     profile = apply_trial(configured_profile, settings.planso_url, trial)
@@ -264,6 +261,9 @@ async def _build_shared(
         reader=reader,
         live=LiveForms(planso, reader, clock),
         wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo"),
+        access_log=AccessLog(database, clock),
+        supervisor=supervisor,
+        metrics=metrics,
         traces=traces,
     )
 
@@ -334,15 +334,7 @@ def _build_syncing(shared: _Shared) -> _Syncing:
     return _Syncing(sync, schedule, freshness, orders)
 
 
-def _build_rest(
-    shared: _Shared,
-    writing: _Writing,
-    syncing: _Syncing,
-    metrics: Metrics,
-    supervisor: Supervisor,
-    access_log: AccessLog,
-    policy: RequestPolicy,
-) -> FastAPI:
+def _build_rest(shared: _Shared, writing: _Writing, syncing: _Syncing, policy: RequestPolicy) -> FastAPI:
     settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
     readiness = ReadinessProbe(
         database,
@@ -352,7 +344,7 @@ def _build_rest(
         settings.connector_writes,
         configuration.save_style_origin(settings),
         of_process=[
-            ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
+            ProcessCheck("workers", shared.supervisor.find_problem, "all run", required=True),
             ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
     )
@@ -371,10 +363,14 @@ def _build_rest(
         next_run_at=lambda: syncing.schedule.next_run_at,
         on_request=shared.record_request,
         authentication=Authenticator(database, clock),
-        access_log=access_log,
+        access_log=shared.access_log,
     )
     return application.build(
-        flows, metrics, shared.traces.requests, policy, lookup_shows_all=settings.connector_lookup_personal == "all"
+        flows,
+        shared.metrics,
+        shared.traces.requests,
+        policy,
+        lookup_shows_all=settings.connector_lookup_personal == "all",
     )
 
 
