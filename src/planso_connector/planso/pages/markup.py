@@ -158,7 +158,8 @@ class _ControlFactory:
         name, value = element.name, attributes.get("value") or ""
         if self.has_form_feeds:
             name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
-        checked, multiple, is_list_box, options = False, False, False, tuple[Option, ...]()
+        checked = multiple = is_list_box = False
+        options: tuple[Option, ...] = ()
         if control_type == "select":
             value, multiple, options = "", "multiple" in attributes, tuple(self._read_options(element.node))
             is_list_box = (attributes.get("size") or "1").strip() not in ("", "0", "1")
@@ -170,22 +171,14 @@ class _ControlFactory:
             multiple, options = allows_multiple(element), self.dropdowns[element_id]
         else:
             value = sanitize_value(control_type, value, attributes)
-        return Control(
-            index,
-            control_type,
-            name,
-            value,
-            element.is_in_disabled_fieldset or "disabled" in attributes,
-            checked,
-            multiple,
-            is_list_box,
-            options,
-            radio_label=self.radio_labels.get(element_id, ""),
-            id=attributes.get("id") or "",
-            readonly="readonly" in attributes and control_type not in _NEVER_READ_ONLY,
-            script_value=self.script_values.get(element_id),
-            headings=self.titles.find_above(element),
-        )
+        is_disabled = element.is_in_disabled_fieldset or "disabled" in attributes
+        control = Control(index, control_type, name, value, is_disabled, checked, multiple, is_list_box, options)
+        control.radio_label = self.radio_labels.get(element_id, "")
+        control.id = attributes.get("id") or ""
+        control.readonly = "readonly" in attributes and control_type not in _NEVER_READ_ONLY
+        control.script_value = self.script_values.get(element_id)
+        control.headings = self.titles.find_above(element)
+        return control
 
     def _read_text_area(self, element: ControlElement) -> str:
         value = element.node.text()
