@@ -8,7 +8,8 @@ a word of 15 letters take 0.9 ms on SQLite, 6 ms on PostgreSQL; `score_match` ta
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import product
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -73,7 +74,8 @@ class _Form(NamedTuple):
     is_joined: bool = False
 
 
-class _Name(NamedTuple):
+@dataclass(frozen=True)
+class _Name:
     """A name without titles and legal forms. A hyphenated word is one group of several pieces."""
 
     groups: tuple[tuple[str, ...], ...]
@@ -82,11 +84,11 @@ class _Name(NamedTuple):
     surname: int
     """Which group is the surname."""
 
-    @property
+    @cached_property
     def pieces(self) -> list[str]:
         return [piece for group in self.groups for piece in group]
 
-    @property
+    @cached_property
     def forms(self) -> list[_Form]:
         """Each piece; then joined: hyphenated words of three pieces or more, words with particles, any two in a row."""
         pieces = self.pieces

@@ -112,7 +112,9 @@ def misheard_variants(key: str) -> tuple[str, ...]:
         if len(found) > MAX_VARIANTS:
             break
         found.update(dict.fromkeys(_confusions(other)))
-    return tuple(variant for variant in found if variant not in ("", key))[:MAX_VARIANTS]
+    for other in ("", key):
+        found.pop(other, None)
+    return tuple(found)[:MAX_VARIANTS]
 
 
 def distance(heard: str, key: str) -> float:

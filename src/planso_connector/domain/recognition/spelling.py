@@ -87,9 +87,17 @@ def _tokenize(text: str) -> list[Segment]:
         if tokens and (both := _TWO_WORDS.get((tokens[-1].word, word))):
             tokens[-1] = replace(tokens[-1], text=f"{tokens[-1].text} {match[0]}", word=both)
         else:
-            start, gap = match.start(), text[end : match.start()]
-            token = Segment(SegmentKind.WORD, match[0], is_glued=not gap, is_tight=gap in _TIGHT_GAPS, start=start)
-            tokens.append(replace(token, word=word, is_after_comma="," in gap))
+            gap = text[end : match.start()]
+            token = Segment(
+                SegmentKind.WORD,
+                match[0],
+                is_glued=not gap,
+                is_tight=gap in _TIGHT_GAPS,
+                start=match.start(),
+                word=word,
+                is_after_comma="," in gap,
+            )
+            tokens.append(token)
         end = match.end()
     return tokens
 
@@ -201,46 +209,43 @@ def _read_umlaut(tokens: _Segments) -> tuple[Segment, int] | None:
 def _read_listed_word(token: Segment) -> Segment | None:
     """A word with one meaning: a spelling word, a town, a correction, or a letter's unmistakable name."""
     word = token.word
-    letters = replace(token, kind=SegmentKind.LETTERS)
-    if word in vocabulary.SPELLING_WORDS or word in vocabulary.DISTRICT_TOWNS:
-        return replace(
-            letters,
-            options=vocabulary.SPELLING_WORDS.get(word) or vocabulary.DISTRICT_TOWNS[word],
-            is_spelling_word=True,
-        )
+    if options := vocabulary.SPELLING_WORDS.get(word) or vocabulary.DISTRICT_TOWNS.get(word):
+        return replace(token, kind=SegmentKind.LETTERS, options=options, is_spelling_word=True)
     if word in vocabulary.CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
         return replace(token, kind=SegmentKind.CORRECTION)
     if word in vocabulary.UNAMBIGUOUS_LETTER_NAMES:
-        return replace(letters, options=vocabulary.LETTER_NAMES[word], is_unambiguous=True, is_letter_name=True)
+        options = vocabulary.LETTER_NAMES[word]
+        return replace(token, kind=SegmentKind.LETTERS, options=options, is_unambiguous=True, is_letter_name=True)
     return None
 
 
 def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
     """Letters as written, a letter's name, a filler, or a word. `is_uppercase`: all of the transcript is."""
-    text, word = tokens[0].text, tokens[0].word
+    token, following = tokens[0], tokens[1:2]
+    text, word = token.text, token.word
     signs = re.sub(r"[^A-Z]", "", word.upper())
-    is_upper, is_filler, is_name = (
-        text == text.upper(),
-        word in vocabulary.FILLER_WORDS,
-        word in vocabulary.LETTER_NAMES,
-    )
-    digits_follow = tokens[1].is_glued and tokens[1].text.isdecimal() if len(tokens) > 1 else False
-    letters = replace(tokens[0], kind=SegmentKind.LETTERS, options=(signs,))
+    is_upper, is_filler = text == text.upper(), word in vocabulary.FILLER_WORDS
+    digits_follow = bool(following) and following[0].is_glued and following[0].text.isdecimal()
     is_vehicle = word in vocabulary.VEHICLE_WORDS and not digits_follow
     if not signs or (is_vehicle and (is_uppercase or not is_upper or signs not in DISTRICT_CODES)):
-        return tokens[0]
+        return token
     if is_uppercase and is_filler and len(text) > 2:
-        return replace(tokens[0], kind=SegmentKind.FILLER)
+        return replace(token, kind=SegmentKind.FILLER)
     if is_upper and len(signs) <= 6 and (len(text) <= 3 or digits_follow):
-        return replace(letters, is_unambiguous=not (is_uppercase and is_filler))
-    options = tuple(dict.fromkeys((*vocabulary.LETTER_NAMES.get(word, ()), signs)))
+        is_unambiguous = not (is_uppercase and is_filler)
+        return replace(token, kind=SegmentKind.LETTERS, options=(signs,), is_unambiguous=is_unambiguous)
+    names = vocabulary.LETTER_NAMES.get(word, ())
+    options = tuple(dict.fromkeys((*names, signs)))
     if is_filler:
-        return replace(tokens[0], kind=SegmentKind.FILLER, options=options, is_letter_name=is_name)
-    if is_name:
-        return replace(letters, options=options, is_unambiguous=len(text) == 1, is_letter_name=len(text) > 1)
-    if len(text) <= 3 or (len(signs) <= 6 and (digits_follow or _is_plate_before_number(signs, tokens[1:]))):
-        return letters
-    return tokens[0]
+        return replace(token, kind=SegmentKind.FILLER, options=options, is_letter_name=bool(names))
+    if names:
+        is_letter = len(text) == 1
+        return replace(
+            token, kind=SegmentKind.LETTERS, options=options, is_unambiguous=is_letter, is_letter_name=not is_letter
+        )
+    if len(text) <= 3 or (len(signs) <= 6 and (digits_follow or _is_plate_before_number(signs, following))):
+        return replace(token, kind=SegmentKind.LETTERS, options=options)
+    return token
 
 
 def _is_plate_before_number(signs: str, following: _Segments) -> bool:
@@ -280,8 +285,10 @@ def _read_number(tokens: _Segments) -> tuple[Segment, int] | None:
     if not parts or (text in ("ein", "Ein") and end < len(tokens)):  # the article
         return None
     options, pieces = read_parts(parts)
-    number = replace(tokens[0], kind=SegmentKind.DIGITS, text=text, word="", is_unambiguous=True)
-    return replace(number, options=options, pieces=pieces), end
+    number = replace(
+        tokens[0], kind=SegmentKind.DIGITS, text=text, word="", is_unambiguous=True, options=options, pieces=pieces
+    )
+    return number, end
 
 
 def _is_new_number(token: Segment, first: Segment, parts: Sequence[NumberPart]) -> bool:
