@@ -1,7 +1,6 @@
 """
-Where the command begins, and what makes it begin quickly: the garbage collector rests until all is imported and never
-looks at that again, as it would find nothing in it; models are built when they are first needed, FastAPI's own ones of
-an OpenAPI document too, which most processes never are asked for.
+Entry point, optimised for a fast start: garbage collection is off during imports, and imported objects are then frozen
+(`gc.freeze`). Pydantic models are built on first use, FastAPI's own ones of an OpenAPI document too.
 """
 
 import gc

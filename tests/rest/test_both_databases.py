@@ -7,7 +7,7 @@ from tests.service import running, settings_for
 
 
 def test_the_connector_is_the_same_on_both_databases(database_url: str) -> None:
-    """Sync, look-up, write, create, delete, a quiet resync and two connectors at once, on each database."""
+    """Sync, lookup, write, create, delete, a quiet resync and two connectors at once, on each database."""
     sandbox = Sandbox(orders=30)
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, database_url)

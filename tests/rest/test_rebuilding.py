@@ -1,4 +1,4 @@
-"""While the look-up index is rebuilt, as after an upgrade, no caller is told that there is no such order."""
+"""While the lookup index is rebuilt, as after an upgrade, no caller is told that there is no such order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Interrupted(Exception):
 
 
 def old_orders() -> str:
-    """SQL of orders as an old version wrote them: without look-up keys, and with other text keys."""
+    """SQL of orders as an old version wrote them: without lookup keys, and with other text keys."""
     script = ""
     for number in range(1, ORDERS + 1):
         person = PERSON if number == LAST else "Jana Petersen"
@@ -150,7 +150,7 @@ def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
 
 
 def test_a_look_up_before_the_first_sync_is_503(tmp_path: Any) -> None:
-    """A look-up without a match is 503 until the first sync has ended, as an order by its number is."""
+    """A lookup without a match is 503 until the first sync has ended, as an order by its number is."""
     sandbox = Sandbox(orders=5)
     away = settings_for(sandbox, "http://127.0.0.1:1", f"sqlite:///{tmp_path}/new.db")
     with running(away, sandbox) as service:

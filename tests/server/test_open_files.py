@@ -112,7 +112,7 @@ def test_a_warning_that_nobody_can_read_stops_no_start(tmp_path: Path) -> None:
 
 
 def test_what_runs_goes_on_without_a_file_more(tmp_path: Path) -> None:
-    """The limit is lowered to what is open: whoever has a connection reads and writes, any field, any look-up."""
+    """The limit is lowered to what is open: whoever has a connection reads and writes, any field, any lookup."""
     sandbox = Sandbox(orders=3)
     order_id = sandbox.order_ids()[0]
     with (

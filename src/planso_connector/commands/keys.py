@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from planso_connector.commands.console import err, fail, out, print_json, run_with_database
 from planso_connector.domain import clock
 from planso_connector.domain.caller import SCOPE_DESCRIPTIONS, Scope
+from planso_connector.domain.notes import join_names
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -128,8 +129,7 @@ def accesses(
     for entry in entries:
         caller = f"{escape(names.get(entry.caller, '?'))} ({entry.caller})" if entry.caller else "no key"
         ids = [str(order)] if order is not None else [str(order_id) for order_id in entry.order_ids]
-        orders = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
-        table.add_row(entry.at[:19].replace("T", " "), caller, entry.route, orders, str(entry.times))
+        table.add_row(entry.at[:19].replace("T", " "), caller, entry.route, join_names(ids, 10), str(entry.times))
     out.print(table)
 
 

@@ -31,12 +31,12 @@ class Scope(StrEnum):
 
 
 SCOPE_DESCRIPTIONS: dict[Scope, str] = {
-    Scope.ORDERS_READ: "Orders, their parts, progress and history, the look-up, operations; how the sync goes.",
+    Scope.ORDERS_READ: "Orders, their parts, progress and history, the lookup, operations; sync status.",
     Scope.ORDERS_WRITE: "Change, create, delete orders; cancel and undo operations.",
     Scope.APPOINTMENTS_WRITE: "Change the dates and times of an order, with PUT or PATCH, and nothing else.",
-    Scope.SYNC: "Start a sync; how it goes, and the login with PlanSo.",
+    Scope.SYNC: "Start a sync; sync status, and the login with PlanSo.",
     Scope.METRICS: "The figures that monitoring collects; nothing of orders or people.",
-    Scope.ADMIN: "All of it, and logging in to PlanSo; resume stopped writes, write a damaged order's values back.",
+    Scope.ADMIN: "Everything, including the login with PlanSo, resuming stopped writes and restoring a damaged order.",
 }
 
 

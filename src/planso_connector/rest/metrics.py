@@ -182,7 +182,7 @@ def _collect_statistics(statistics: Statistics) -> Iterator[Metric]:
 def _collect_database(held: DatabaseStatistics) -> Iterator[Metric]:
     yield _gauges("orders", "Orders in the mirror; counted once a minute.", "state", held.orders)
     done = 1.0 if held.rebuild is None else held.rebuild.done / max(1, held.rebuild.all or 0)
-    yield _gauge("index_done_ratio", "Share of the orders that look-ups find; 1: no rebuild is running.", done)
+    yield _gauge("index_done_ratio", "Share of the orders that lookups find; 1: no rebuild is running.", done)
     operations = "All writes ever accepted; counted once a minute, but for `pending`."
     yield _gauges("operations", operations, "state", held.operations)
     yield _gauge("operation_oldest_pending_seconds", "Age of the oldest pending write, 0: none.", held.oldest_pending)
@@ -195,7 +195,7 @@ def _collect_database(held: DatabaseStatistics) -> Iterator[Metric]:
     yield _gauges("sync_state", "1 for the state of the sync, as in GET /api/sync/status.", "state", states)
     if (last := held.sync.last_run) is not None:
         yield _gauge("sync_last_failed_orders", "Orders that the last sync could not read.", len(last.failed))
-        yield _gauge("sync_last_doubts", "Things that seem to have moved on PlanSo's pages.", len(last.doubts))
+        yield _gauge("sync_last_doubts", "Values and labels the last sync found changed.", len(last.doubts))
         yield _gauge("sync_last_requests", "Requests to PlanSo of the last sync.", last.requests)
 
 

@@ -184,7 +184,7 @@ def _record_change(
     writer: history.Author | None = None,
 ) -> None:
     """
-    Update what follows from an order's document: history and look-up keys. Without `before` the order is new; a new one
+    Update what follows from an order's document: history and lookup keys. Without `before` the order is new; a new one
     from a sync gets no history.
     """
     if before is not None or writer is not None:
@@ -193,7 +193,7 @@ def _record_change(
 
 
 def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key], bool]:
-    """The look-up keys of an order, and whether it is archived."""
+    """The lookup keys of an order, and whether it is archived."""
     if document is None or document.get("deleted"):
         return frozenset(), False
     values = (document.get(name) for name in ("plate", "person", "phone", "email"))

@@ -65,7 +65,7 @@ class SaveEvidence:
 
     clean_saves: int = 0
     most_pairs: int = 0
-    experience: PriorSaves = field(default_factory=PriorSaves)
+    prior_saves: PriorSaves = field(default_factory=PriorSaves)
 
 
 def load(tx: Transaction) -> SaveEvidence:
@@ -76,12 +76,12 @@ def load(tx: Transaction) -> SaveEvidence:
             dependents[row["column"]].add(row["cause"])
         else:
             effects[row["effect"]].add(row["column"])
-    experience = PriorSaves(
+    prior_saves = PriorSaves(
         dependents=dependents, accepted=effects[ACCEPTED], lost=effects[LOST], edited=effects[EDITED]
     )
     for row in tx.fetch_all(_GET):
-        return SaveEvidence(row["clean_saves"], row["most_pairs"], experience)
-    return SaveEvidence(experience=experience)
+        return SaveEvidence(row["clean_saves"], row["most_pairs"], prior_saves)
+    return SaveEvidence(prior_saves=prior_saves)
 
 
 def has_clean_save(tx: Transaction) -> bool:

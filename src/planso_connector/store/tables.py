@@ -288,7 +288,7 @@ save_effects = Table(
 )
 """
 Controls that changed with a save that did not request it, by the requested control that is the cause, `""` if unknown.
-`effect`: see `domain.save_effect`.
+`effect`: see `store.save_evidence`.
 """
 
 leases = Table(

@@ -1,4 +1,4 @@
-"""At the start: fill an empty or incomplete mirror, and rebuild missing look-up keys."""
+"""At the start: fill an empty or incomplete mirror, and rebuild missing lookup keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ STEP_TIMEOUT = 900.0
 """Seconds that a database read or a step of a rebuild takes at most; deleting old keys is one step."""
 
 CHECK_INTERVAL = 60.0
-"""Seconds until the look-up keys are checked again."""
+"""Seconds until the lookup keys are checked again."""
 
 
 async def retry_until_done(
@@ -62,7 +62,7 @@ async def rebuild_lookup_keys(
     reindex: Reindexer, beat: Heartbeat, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 ) -> None:
     """
-    Rebuild look-up keys after an upgrade from a version without them or with others, and whenever they are missing
+    Rebuild lookup keys after an upgrade from a version without them or with others, and whenever they are missing
     later: a rebuild was interrupted, or a database restored under this process.
     """
 

@@ -32,10 +32,10 @@ def form(texts: Texts) -> Snapshot:
     return {state.column: state for state in states}
 
 
-def assess(before: Texts, requested: Texts, after: Texts, experience: PriorSaves = NO_PRIOR_SAVES) -> Assessment:
+def assess(before: Texts, requested: Texts, after: Texts, prior_saves: PriorSaves = NO_PRIOR_SAVES) -> Assessment:
     """Assess a save of `requested`; `after`: how the form read back differs from the one sent."""
     sent = before | requested
-    return assess_save(form(before), form(sent), form(sent | after), experience=experience, now=NOW)
+    return assess_save(form(before), form(sent), form(sent | after), prior_saves=prior_saves, now=NOW)
 
 
 ORDER_FORM = {
@@ -375,7 +375,7 @@ def test_a_disabled_control_never_counts_as_repeated() -> None:
         snapshot(before, other[0]),
         snapshot(before, other[1]),
         snapshot(after, other[1]),
-        experience=PriorSaves(edited={before.column}),
+        prior_saves=PriorSaves(edited={before.column}),
         now=NOW,
     )
     assert [difference.verdict for difference in found.differences] == [Verdict.EDITED]

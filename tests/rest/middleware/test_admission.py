@@ -123,7 +123,7 @@ def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
 
 
 def start_waiting_read(service: Service) -> socket.socket:
-    """A read that waits for the database; sent again if refused: on a busy machine it may exceed MAX_DELAY."""
+    """A read that waits for the database; sent again if refused: on a busy machine it may exceed MAX_READ_DELAY."""
     while True:
         waiting, connection = service.queued_reads, raw.connect(service.address)
         connection.sendall(b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n")

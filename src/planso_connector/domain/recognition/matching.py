@@ -2,9 +2,9 @@
 How well each order fits what a caller said, which one fits best, and whether that one is certain.
 `clarifying_question` chooses what to ask where it isn't.
 
-Two laws. A fact that fits never lowers a score, and one that doesn't fit never raises it. And no order is certain while
-the caller may mean another: not with two orders behind one plate or phone number, not with a second plate one letter
-away, not against anything the caller said.
+Two invariants. A fact that fits never lowers a score, and one that doesn't fit never raises it. And no order is
+certain while the caller may mean another: not with two orders behind one plate or phone number, not with a second
+plate one letter away, not against anything the caller said.
 """
 
 import re

@@ -32,7 +32,7 @@ class PlateCandidate:
     score: float
     segments: frozenset[int]
     """The segments it is read from, by number."""
-    is_safe: bool = False
+    is_unambiguous: bool = False
     """No segment that could mean something else was read as letters or digits."""
     is_part: bool = False
 
@@ -56,14 +56,14 @@ def find_plates(segments: Sequence[Segment]) -> list[PlateCandidate]:
 
 
 def rank_plates(candidates: Sequence[PlateCandidate]) -> tuple[SpokenPlate, ...]:
-    """The best `MAX_PLATES`, each once, best first; certain where there is but one, and it is safe."""
+    """The best `MAX_PLATES`, each once, best first; certainty 1 if there is only one and it is unambiguous."""
     best: dict[tuple[str, bool], PlateCandidate] = {}
     for candidate in candidates:
         other = best.get((candidate.key, candidate.is_part))
         if other is None or candidate.score > other.score:
             best[candidate.key, candidate.is_part] = candidate
     ranked = sorted(best.values(), key=lambda candidate: (-candidate.score, candidate.key))[:MAX_PLATES]
-    if len(ranked) == 1 and ranked[0].is_safe:
+    if len(ranked) == 1 and ranked[0].is_unambiguous:
         return (SpokenPlate(ranked[0].key),)
     return tuple(SpokenPlate(plate.key, round(plate.score, 2), plate.is_part) for plate in ranked)
 
@@ -87,7 +87,8 @@ def _letters_then_digits(segments: Sequence[Segment], i: int) -> Iterator[PlateC
     for run, penalty in runs:
         for candidate in _combine(segments, i, run):
             score = candidate.score - penalty - (0.2 if is_corrected else 0.0)
-            yield replace(candidate, score=max(score, _MIN_SCORE), is_safe=candidate.is_safe and not is_doubtful)
+            is_unambiguous = candidate.is_unambiguous and not is_doubtful
+            yield replace(candidate, score=max(score, _MIN_SCORE), is_unambiguous=is_unambiguous)
 
 
 def _digits_then_letters(segments: Sequence[Segment], i: int) -> Iterator[PlateCandidate]:
@@ -104,7 +105,7 @@ def _digits_then_letters(segments: Sequence[Segment], i: int) -> Iterator[PlateC
         for candidate in _combine(segments, i, run[:end]):
             if split_key(candidate.key):
                 score = candidate.score - 0.3 - 0.1 * (len(run) - end)
-                yield replace(candidate, score=max(score, _MIN_SCORE), is_safe=False)
+                yield replace(candidate, score=max(score, _MIN_SCORE), is_unambiguous=False)
 
 
 class _Fillers(Enum):
@@ -163,15 +164,15 @@ def _combine(segments: Sequence[Segment], i: int, run: Sequence[int]) -> Iterato
             if 2 <= len(letters) <= _MAX_LETTERS:
                 key = strip_season(letters + digits + suffix)
                 score = _score_split(key, signs, window, segments[i]) - skipped - misread - unlikely - odd
-                is_safe = start == 0 and score >= ALIGNED_SCORE and _is_safe(window, segments[i])
+                is_unambiguous = start == 0 and score >= ALIGNED_SCORE and _is_unambiguous(window, segments[i])
                 is_aligned = is_aligned or score >= ALIGNED_SCORE
                 used = frozenset([*run[start:], i, *suffix_segments])
-                yield PlateCandidate(key, max(score, _MIN_SCORE), used, is_safe)
+                yield PlateCandidate(key, max(score, _MIN_SCORE), used, is_unambiguous)
         if is_aligned and all_unambiguous:
             return
 
 
-def _is_safe(window: Sequence[Segment], digits: Segment) -> bool:
+def _is_unambiguous(window: Sequence[Segment], digits: Segment) -> bool:
     spelling_words = sum(segment.is_spelling_word for segment in window)
     return len(digits.options) == 1 and all(
         len(segment.options) == 1 and (segment.is_unambiguous or (segment.is_spelling_word and spelling_words > 2))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from planso_connector.domain.saving.derivation import RequestedChange, is_audit_stamp, is_copy, is_derived, parse_day
 from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.domain.saving.snapshot import ControlState, Snapshot
-from planso_connector.domain.saving.text_damage import is_garbled, is_truncated, normalise_text
+from planso_connector.domain.saving.text_damage import casefold_text, is_garbled, is_truncated
 from planso_connector.domain.values import is_empty_value
 
 
@@ -117,7 +117,7 @@ def assess_save(
     after: Snapshot,
     *,
     volatile: Collection[str] = (),
-    experience: PriorSaves = NO_PRIOR_SAVES,
+    prior_saves: PriorSaves = NO_PRIOR_SAVES,
     now: datetime | None = None,
 ) -> Assessment:
     """
@@ -132,13 +132,13 @@ def assess_save(
     for pair in _match_controls(before, after):
         if pair.state.column in ignored or not pair.is_changed:
             continue
-        explanation = _explain(pair, requested, experience, now)
+        explanation = _explain(pair, requested, prior_saves, now)
         if explanation is not None:
             explained.append(pair.to_difference(*explanation))
         else:
             unexplained.append(pair)
-    differences = [*_mark_mixed_up_copies(explained, before, requested), *_judge(unexplained, before, experience)]
-    stop_scope = _determine_scope(differences, experience)
+    differences = [*_mark_mixed_up_copies(explained, before, requested), *_judge(unexplained, before, prior_saves)]
+    stop_scope = _determine_scope(differences, prior_saves)
     if stop_scope is not StopScope.NONE:
         differences = _attribute_to_damage(differences, stop_scope, requested, after)
     return Assessment(tuple(differences), stop_scope)
@@ -174,7 +174,7 @@ class _NewControls:
 
     @staticmethod
     def _value_keys(state: ControlState) -> list[tuple[str, ...]]:
-        text = normalise_text(state.shown)
+        text = casefold_text(state.shown)
         by_label = [(state.label, text)] if len(state.shown) >= _MIN_DISTINCTIVE_LENGTH else []
         return [(*state.row_key, text), *by_label]
 
@@ -216,18 +216,18 @@ def _match_controls(before: Snapshot, after: Snapshot) -> list[_Pair]:
 
 
 def _explain(
-    pair: _Pair, requested: Sequence[RequestedChange], experience: PriorSaves, now: datetime | None
+    pair: _Pair, requested: Sequence[RequestedChange], prior_saves: PriorSaves, now: datetime | None
 ) -> tuple[Verdict, str] | None:
     """What explains the difference, with the requested column that caused it."""
     old, new, column = pair.old, pair.new, pair.state.column
     if old is not None and new is not None and old.is_equivalent(new):
         return (Verdict.ROWS if old.column != new.column and not old.label else Verdict.NOTATION), ""
-    if column in experience.accepted:
+    if column in prior_saves.accepted:
         return Verdict.ACCEPTED, ""
     if pair.is_garbled:
         return None
     for change in requested:
-        if change.column in experience.dependents.get(column, ()):
+        if change.column in prior_saves.dependents.get(column, ()):
             return Verdict.DEPENDENT, change.column
     if old is None or new is None:
         return None
@@ -257,7 +257,7 @@ def _mark_mixed_up_copies(
         yield replace(difference, verdict=Verdict.SHIFTED) if is_mixed_up else difference
 
 
-def _judge(unexplained: Sequence[_Pair], before: Snapshot, experience: PriorSaves) -> Iterable[Difference]:
+def _judge(unexplained: Sequence[_Pair], before: Snapshot, prior_saves: PriorSaves) -> Iterable[Difference]:
     shifted = _find_shifted(unexplained, before)
     for pair in unexplained:
         column = pair.state.column
@@ -267,7 +267,7 @@ def _judge(unexplained: Sequence[_Pair], before: Snapshot, experience: PriorSave
             verdict = Verdict.GARBLED
         elif pair.is_lost or pair.is_truncated:
             verdict = Verdict.LOST
-        elif column in experience.edited and column not in experience.edited_by_people and pair.state.is_sent:
+        elif column in prior_saves.edited and column not in prior_saves.edited_by_people and pair.state.is_sent:
             verdict = Verdict.REPEATED
         else:
             verdict = Verdict.EDITED
@@ -304,11 +304,11 @@ def _are_rescheduled(pairs: Sequence[_Pair]) -> bool:
     return len(shifts) == 1 and None not in shifts
 
 
-def _determine_scope(differences: Sequence[Difference], experience: PriorSaves) -> StopScope:
+def _determine_scope(differences: Sequence[Difference], prior_saves: PriorSaves) -> StopScope:
     damage = [difference for difference in differences if difference.verdict in DAMAGE_VERDICTS]
     if not damage:
         return StopScope.NONE
-    is_single_loss = len(damage) == 1 and damage[0].verdict is Verdict.LOST and damage[0].column not in experience.lost
+    is_single_loss = len(damage) == 1 and damage[0].verdict is Verdict.LOST and damage[0].column not in prior_saves.lost
     return StopScope.ORDER if is_single_loss else StopScope.WORKSHOP
 
 

@@ -24,12 +24,12 @@ _MISREADINGS = (("utf-8", "iso-8859-1"), ("utf-8", "cp1252"), ("iso-8859-1", "ut
 
 def is_same_after_normalisation(first: str, second: str) -> bool:
     """Whether both are one value in PlanSo: up to notation, case, a plate's blanks and rounded decimals."""
-    if is_equivalent_text(first, second) or normalise_text(first) == normalise_text(second):
+    if is_equivalent_text(first, second) or casefold_text(first) == casefold_text(second):
         return True
     return _is_same_plate(first, second) or _is_rounded(first, second) or _is_rounded(second, first)
 
 
-def normalise_text(text: str) -> str:
+def casefold_text(text: str) -> str:
     """In lower case and with single blanks."""
     return " ".join(normalize_text(text).casefold().split())
 
@@ -50,7 +50,7 @@ def _is_rounded(exact: str, rounded: str) -> bool:
 
 def is_truncated(before: str, after: str) -> bool:
     """Whether `after` is the beginning of `before`."""
-    whole, beginning = normalise_text(before), normalise_text(after)
+    whole, beginning = casefold_text(before), casefold_text(after)
     return len(beginning) < len(whole) and whole.startswith(beginning)
 
 

@@ -1,5 +1,5 @@
 """
-Access log: who was entry which orders, and when each API key was last used. Recorded in memory, off the request's path,
+Access log: who was shown which orders, and when each API key was last used. Recorded in memory, off the request's path,
 and written every 15 seconds, one transaction for each batch. A crash loses what was recorded since.
 """
 

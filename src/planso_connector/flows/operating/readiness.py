@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
+from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.querying.freshness import Freshness
@@ -253,7 +254,7 @@ class ReadinessProbe:
 
     def _sessions(self) -> _Result:
         trouble = self._planso.sessions.status.trouble
-        return not trouble, trouble or "PlanSo ends them seldom, if at all"
+        return not trouble, trouble or "stable"
 
     def _planso_health(self) -> _Result:
         health = self._planso.health
@@ -273,9 +274,8 @@ class ReadinessProbe:
             return pending[0], f"{setting}{pending[1]}; how this PlanSo saves is {found.saving.state}"
         words = found.stops[0].message
         if not found.is_workshop_stopped and len(found.stops) > 1:
-            orders = ", ".join(str(stop.order_id) for stop in found.stops[:MAX_NAMED_ORDERS])
-            more = f" and {len(found.stops) - MAX_NAMED_ORDERS} more" if len(found.stops) > MAX_NAMED_ORDERS else ""
-            words = f"Writes to {len(found.stops)} orders are stopped ({orders}{more}); GET /api/writes says why."
+            orders = join_names([str(stop.order_id) for stop in found.stops], MAX_NAMED_ORDERS)
+            words = f"Writes to {len(found.stops)} orders are stopped ({orders}); GET /api/writes says why."
         return False, f"{setting}{words} Meanwhile: {pending[1]}."
 
     def _pending_writes(self, pending: PendingOperations) -> _Result:
@@ -289,12 +289,12 @@ class ReadinessProbe:
             return True, "agrees with the database's"
         seconds = self._clock.offset.total_seconds()
         off = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
-        return False, f"this machine's clock is {off} the database's, which counts: set it, and let NTP keep it"
+        return False, f"this machine's clock is {off} the database's, which counts: run NTP on this machine"
 
     def _index(self, rebuild: RebuildProgress | None) -> _Result:
         if rebuild is None:
-            return True, "every order is found by what callers say of it"
-        return False, f"{describe_rebuild(rebuild)}; it goes on by itself, look-ups may miss orders meanwhile"
+            return True, "complete"
+        return False, f"{describe_rebuild(rebuild)}; it continues automatically; lookups may miss orders until then"
 
 
 def _age(passed: timedelta) -> str:

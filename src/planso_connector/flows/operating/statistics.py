@@ -22,7 +22,7 @@ COUNT_INTERVAL = 60.0
 @dataclass(frozen=True, slots=True)
 class DatabaseStatistics:
     """
-    `oldest_pending` in seconds, `last_success` in seconds since 1970. `rebuild`: progress of the look-up keys' rebuild,
+    `oldest_pending` in seconds, `last_success` in seconds since 1970. `rebuild`: progress of the lookup keys' rebuild,
     None without one.
     """
 

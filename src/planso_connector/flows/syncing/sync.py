@@ -4,7 +4,7 @@ and release the lease; in between, a heartbeat stores the progress and renews th
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
+from planso_connector.domain.notes import join_names
 from planso_connector.domain.page_drift import DoubtKind
 from planso_connector.domain.priority import has_priority
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
@@ -287,7 +288,7 @@ def _summarize(progress: RunProgress) -> str:
             "planso-connector sync --full --accept-removals."
         )
     if progress.empty_orders:
-        named = _enumerate(map(str, sorted(progress.empty_orders)), _EMPTY_NAMED)
+        named = join_names([*map(str, sorted(progress.empty_orders))], _EMPTY_NAMED)
         sentences.append(f"Orders that hold nothing in PlanSo were not taken over: {named}.")
     if progress.has_too_many_empty:
         sentences.append("So many empty orders are not believed; the run counts as failed.")
@@ -303,13 +304,6 @@ def _summarize(progress: RunProgress) -> str:
     for kind, why in _WITHOUT_VALUE.items():
         found = [f"{doubt['what']} (in {doubt['orders']} orders)" for doubt in all_doubts if doubt["kind"] == kind]
         if found:
-            named = _enumerate(found, _DOUBTS_NAMED)
+            named = join_names(found, _DOUBTS_NAMED)
             sentences.append(f"What stands there {why}, so these have no value: {named}.")
     return " ".join(sentences)
-
-
-def _enumerate(names: Iterable[str], at_most: int) -> str:
-    """`a, b and 3 more`."""
-    named = list(names)
-    more = f" and {len(named) - at_most} more" if len(named) > at_most else ""
-    return ", ".join(named[:at_most]) + more

@@ -86,7 +86,7 @@ class TrialSaver:
         profile: Profile,
         original: Form,
         mirrored: Order | None,
-        experience: PriorSaves,
+        prior_saves: PriorSaves,
     ) -> None:
         assert original.order_id is not None, "an existing order is tried"
         self.order_id: int = original.order_id
@@ -99,7 +99,7 @@ class TrialSaver:
         self._live = live
         self._clock = clock
         self._mirrored = mirrored
-        self._experience = experience
+        self._prior_saves = prior_saves
         self._original_states = take_snapshot(original)
         self._latest = original
         self._changed_columns: set[str] = set()
@@ -160,7 +160,7 @@ class TrialSaver:
         before, requested, after = take_snapshot(form), take_snapshot(form, plan), take_snapshot(seen.form)
         now = self._clock().astimezone(BERLIN).replace(tzinfo=None)
         volatile = sent.volatile | seen.volatile
-        assessment = assess_save(before, requested, after, volatile=volatile, experience=self._experience, now=now)
+        assessment = assess_save(before, requested, after, volatile=volatile, prior_saves=self._prior_saves, now=now)
         unapplied = tuple(
             state
             for column, state in requested.items()
@@ -177,7 +177,7 @@ class TrialSaver:
         self._changed_columns |= {one.column for one in differences if one.verdict in _CAUSED_BY_SAVE}
         # The next assessment attributes a control that changes in two saves to the saves.
         edited = {one.column for one in differences if one.verdict is Verdict.EDITED}
-        self._experience = replace(self._experience, edited=edited)
+        self._prior_saves = replace(self._prior_saves, edited=edited)
 
     async def revert(self, style: SaveStyle | None = None) -> None:
         """Write back what the trial changed; people's edits stay. Raises DamagingSave, RevertFailed."""

@@ -180,7 +180,7 @@ class TrialFlow:
             form = replace(form, profile=profile)
         text, date = self._choose_changes(form)
         evidence = await self._database.read(save_evidence.load)
-        saver = TrialSaver(self._planso, self._live, self._clock, profile, form, mirrored, evidence.experience)
+        saver = TrialSaver(self._planso, self._live, self._clock, profile, form, mirrored, evidence.prior_saves)
         return _Run(plan, operation, recorder, mirrored, saver, text, date, profile.save)
 
     async def _read(self, order_id: int, mirrored: Order | None) -> Form:

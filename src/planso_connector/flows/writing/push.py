@@ -41,7 +41,7 @@ from planso_connector.store.history import Author
 
 log = structlog.get_logger(__name__)
 
-_FAULT = "A fault in the connector; its log has the place."
+_FAULT = "Internal error; see the connector's log."
 
 _STATE_AFTER: dict[type[ConnectorError], OperationState] = {
     EditConflict: OperationState.CONFLICT,

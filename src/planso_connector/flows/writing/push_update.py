@@ -270,12 +270,12 @@ class UpdatePush:
         # A column that is empty in the last reading is no token that differs between readings.
         volatile = save.volatile | {column for column in after.volatile if column in held and not held[column].is_empty}
         assess = partial(assess_save, save.before, sent, held, volatile=volatile, now=now)
-        assessment = assess(experience=evidence.experience)
+        assessment = assess(prior_saves=evidence.prior_saves)
         if not any(one.verdict is Verdict.REPEATED for one in assessment.differences):
             return assessment
         edited = await self._database.read(history.recently_edited_fields)
         people = {column for column, state in held.items() if edited & after.form.names_for_label(state.label)}
-        return assess(experience=replace(evidence.experience, edited_by_people=people))
+        return assess(prior_saves=replace(evidence.prior_saves, edited_by_people=people))
 
     async def _find_overwritten(
         self, claim: Claim, written: Mapping[str, Value], now: Form, readings: tuple[Form, ...] = ()

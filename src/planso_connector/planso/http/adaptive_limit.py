@@ -3,7 +3,8 @@ How many requests PlanSo may have in flight, and when the next may start, learne
 
 The limit grows by one after each round of good responses, halves after a round with errors of overload, and falls by
 one after a round that was several times slower than usual. A round is as many requests as may be in flight. While
-errors go on, growing pauses keep all but one probing read away. `Retry-After` is kept to by all. Durations in seconds.
+errors continue, only one probing read is in flight at a time, after growing pauses. All requests honour `Retry-After`.
+Durations in seconds.
 """
 
 import math
@@ -32,7 +33,7 @@ SLOW_MARGIN = 0.25
 _SMOOTHING = 1 / 8
 """The weight of the newest response in a smoothed latency."""
 _USUAL_FALL, _USUAL_RISE = 0.9, 1.002
-"""How fast the usual latency follows, per response: a low quantile that is slow to forget."""
+"""Factors per response by which the usual latency falls or rises: it tracks a low quantile."""
 
 
 def parse_retry_after(header: str | None, date: str | None = None) -> float | None:

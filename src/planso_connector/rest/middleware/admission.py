@@ -34,12 +34,12 @@ ARRIVED_AT = "planso_connector.arrived"
 """Scope key: when the server had the request's head, in seconds of `time.monotonic`."""
 OVERLOADED = "planso_connector.overloaded"
 """Scope key: whether the request was refused with 503."""
-MAX_DELAY, CROWD = 0.05, 32
+MAX_READ_DELAY, MAX_LATE_READS = 0.05, 32
 """
-Seconds from the arrival of a read until it gets here, after which it is refused if more than `CROWD` reads are active:
-it would wait for all of them. With fewer, the process or the machine merely paused for a moment.
+Seconds from the arrival of a read until it gets here, after which it is refused if more than `MAX_LATE_READS` reads are
+active: it would wait for all of them. With fewer, the process or the machine merely paused for a moment.
 """
-_OVERLOADED_MESSAGE = "The connector has more to do than it can; ask again in a moment."
+_OVERLOADED_MESSAGE = "The connector is overloaded; ask again in a moment."
 _LOG_INTERVAL = 10.0
 """Seconds between log lines about refused requests, so that a flood of requests is not a flood of lines."""
 
@@ -133,7 +133,7 @@ class AdmissionMiddleware:
         if self._is_behind() or active > self._limiter.max_active_reads:
             return True
         arrived_at: float | None = scope.get(ARRIVED_AT)
-        return arrived_at is not None and active > CROWD and time.monotonic() - arrived_at > MAX_DELAY
+        return arrived_at is not None and active > MAX_LATE_READS and time.monotonic() - arrived_at > MAX_READ_DELAY
 
     def _check_headers(self, scope: Scope, headers: Headers) -> Refusal | None:
         if len(headers) != len(scope["headers"]):

@@ -48,7 +48,7 @@ class Rate:
         match = _RATE.fullmatch(text.strip().lower())
         if match is None or int(match[1]) == 0 or match[2] == "0":
             raise ValueError(
-                f"'{text}': accepted: requests in a time, such as 100/s, 1000/10s or 600/min; 0 for no bound"
+                f"'{text}': accepted: requests in a time, such as 100/s, 1000/10s or 600/min; 0 for no limit"
             )
         return cls(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
 
@@ -130,7 +130,7 @@ class _BucketGroup:
     def check(self, bucket: _Bucket) -> Refusal | None:
         if bucket.tokens < 1.0:
             seconds = math.ceil((1.0 - bucket.tokens) / self._tokens_per_second)
-            message = f"Too many requests of this {self.name}; there is room again in {seconds} s."
+            message = f"Too many requests of this {self.name}; retry in {seconds} s."
             return Refusal(429, message, seconds, self.build_headers(bucket))
         if bucket.in_flight >= self.parallel:
             message = f"Too many requests of this {self.name} at once; accepted: {self.parallel}."

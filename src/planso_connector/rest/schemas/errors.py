@@ -46,7 +46,7 @@ STATUS_BY_ERROR: dict[type[errors.ConnectorError], int] = {
     errors.StoreUnavailable: 503,
 }
 
-INTERNAL_ERROR = "A fault in the connector; its log has the place."
+INTERNAL_ERROR = "Internal error; see the connector's log."
 
 STATUS_DESCRIPTIONS = {
     400: "Not valid HTTP: no `Host`, or a header twice that may come once.",
@@ -66,11 +66,11 @@ STATUS_DESCRIPTIONS = {
     421: "This host name is not served here; `CONNECTOR_ALLOWED_HOSTS` names those that are. Without any API key only "
     "names of this machine are.",
     422: "Something in the request is invalid; `detail` names each field and what would be accepted.",
-    429: "Too many requests; `Retry-After` is the seconds until there is room again.",
+    429: "Too many requests; `Retry-After` is the seconds to wait.",
     431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or sent something that can't be understood.",
     503: "The connector can't take it: its database is full, read-only, locked or unavailable; too many requests are "
-    "in flight or wait for PlanSo; its database or its look-up index is being built; or writes are stopped: a save did "
+    "in flight or wait for PlanSo; its database or its lookup index is being built; or writes are stopped: a save did "
     "damage and a person has to look, or `CONNECTOR_WRITES` is not `on`. With `Operation-Id` the write may have been "
     "recorded: look at that operation.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
@@ -103,7 +103,7 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
     },
     413: {"too_large": BODY_TOO_LARGE},
     415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
-    429: {"too_many": "Too many requests of this address; there is room again in 1 s."},
+    429: {"too_many": "Too many requests of this address; retry in 1 s."},
     431: {"head_too_large": "The head is too large; accepted: up to 100 headers and 32768 bytes."},
     502: {
         "kept_another_value": "PlanSo kept another value. shop_date ('Werkstattstart'): sent '08.12.2026', kept ''",
@@ -164,7 +164,7 @@ class Failure(BaseModel):
 
 
 class NotAsKnown(Failure):
-    """The order is not as the caller knows it."""
+    """The order changed since the caller read it."""
 
     order: dict[str, Any] | None = Field(None, description="The order as it is now.")
     conflicts: list[dict[str, Any]] | None = Field(

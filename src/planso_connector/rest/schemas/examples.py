@@ -66,12 +66,12 @@ def document_success(status: int = 200, /, **values: Any) -> Responses:
 
 _HEADERS = {
     "ETag": "The order's version, and its pending writes.",
-    "Location": "Where the operation is told.",
+    "Location": "URL of the operation.",
     "Operation-Id": "The write's operation.",
     "RateLimit": "What is left of the caller's rate: `r` requests, all of them again in `t` seconds.",
     "RateLimit-Policy": "The rate: `q` requests in `w` seconds.",
-    "Retry-After": "Seconds until there is room again.",
-    "Preference-Applied": "What of `Prefer` was obliged.",
+    "Retry-After": "Seconds to wait before the next request.",
+    "Preference-Applied": "The preferences of `Prefer` that were applied.",
 }
 
 

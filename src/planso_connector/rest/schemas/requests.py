@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from planso_connector.domain import fields, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import FieldGroup, FieldKind, OrderField, RequestKind, Value, fields_accepted_in
+from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving import appending
 
 _DETAILS = FieldGroup.DETAILS.value
@@ -150,8 +151,7 @@ def describe_unknown_fields(body: WriteBody, *, strict: bool) -> str:
     names = [repr(path[:_MAX_NAME_LENGTH])[1:-1] for path in unknown]
     if not names:
         return ""
-    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-    return f"Left out, not known here: {', '.join(names[:_MAX_NAMED])}{more}."
+    return f"Left out, not known here: {join_names(names, _MAX_NAMED)}."
 
 
 def _get_fields(request: RequestKind, group: FieldGroup) -> list[OrderField]:

@@ -127,15 +127,13 @@ class OrderAnswer(Envelope):
 
 
 class Rebuilding(BaseModel):
-    """How far what orders are found by is written anew, as it is after an upgrade."""
+    """Progress of rebuilding the search index, as after an upgrade."""
 
-    done: int = described("Orders that are found as they should be.", 1500)
-    all: int | None = described("Of so many; null where it is only beginning.", 2000)
+    done: int = described("Orders indexed so far.", 1500)
+    all: int | None = described("Orders in total; null until counted.", 2000)
 
 
-REBUILDING_FIELD = described(
-    "There only while what orders are found by is written anew: other orders may fit, too.", None, default=None
-)
+REBUILDING_FIELD = described("Only while the search index is rebuilt: other orders may fit, too.", None, default=None)
 
 
 def rebuild_members(rebuild: RebuildProgress) -> tuple[str, dict[str, object]]:

@@ -203,7 +203,7 @@ class WorkQueue:
             )
         elif is_busy:
             error = StoreTimeout(
-                f"The connector's database has more to do than it can: no answer in {waited:.1f} s; ask again soon."
+                f"The connector's database is overloaded: no answer in {waited:.1f} s; ask again soon."
             )
         else:
             error = StoreTimeout(

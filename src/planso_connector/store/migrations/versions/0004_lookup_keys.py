@@ -1,4 +1,4 @@
-"""For the look-up by what a caller says: the keys of each order. They are written when the connector starts."""
+"""For the lookup by what a caller says: the keys of each order. They are written when the connector starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol of erasures; operations of restored databases, which are only looked for; indexes by age."""
+"""The log of erasures; operations of restored databases, which are only looked for; indexes by age."""
 
 from __future__ import annotations
 
