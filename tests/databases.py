@@ -322,3 +322,8 @@ def store(database_url: str) -> Iterator[Store]:
     opened = Store(database_url)
     yield opened
     opened.close()
+
+
+def needs_migration(url: str) -> bool:
+    """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database of a newer version."""
+    return migrate.check_revision(migrate.current_revision(url)) != migrate.head_revision()

@@ -13,12 +13,12 @@ from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS_NEEDED
 from planso_connector.store import last_seen, operations, orders
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.last_seen import LastSeen
 from planso_connector.store.orders import SaveOutcome, SaveResult
 from tests.databases import Store
+from tests.domain.progress.assessed_order import NO_PARTS_NEEDED
 from tests.store.samples import at, order, part
 
 

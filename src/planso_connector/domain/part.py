@@ -11,9 +11,6 @@ MAX_MEMBER_LENGTH = 200
 MAX_DESCRIPTION_LENGTH = 2000
 """Characters of a part's members and of its description. A part has None where PlanSo holds more."""
 
-NO_PARTS_NEEDED = "ohne E-Teile"
-"""The parts status of an order that needs none."""
-
 _NEEDS_NONE = re.compile(
     r"(ohne|keine) ?(e ?|ersatz)?teile( (noetig|notwendig|benoetigt|erforderlich))|ohne ?(e ?|ersatz)?teile"
 )

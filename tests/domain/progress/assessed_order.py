@@ -13,6 +13,9 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 """A Monday, ten o'clock in Berlin."""
 TODAY = date(2026, 11, 23)
 
+NO_PARTS_NEEDED = "ohne E-Teile"
+"""The parts status of an order that needs none."""
+
 TYPED = "Xaver Quandt XQ-ZZ 4711 030 23125 118"
 """A name, a plate and a phone number where a status belongs."""
 

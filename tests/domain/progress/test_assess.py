@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS_NEEDED
 from planso_connector.domain.progress.assess import (
     PROMISE_PATHS,
     OrderProgress,
@@ -17,7 +16,7 @@ from planso_connector.domain.progress.assess import (
     expected_day,
 )
 from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
-from tests.domain.progress.assessed_order import NOW, assess, missing_part
+from tests.domain.progress.assessed_order import NO_PARTS_NEEDED, NOW, assess, missing_part
 
 
 @pytest.mark.parametrize(

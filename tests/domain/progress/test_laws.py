@@ -14,7 +14,7 @@ from planso_connector.domain.clock import format_instant
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.language import Language
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS_NEEDED, Part, count_missing
+from planso_connector.domain.part import Part, count_missing
 from planso_connector.domain.progress.assess import (
     DATE_PATHS,
     PROMISE_PATHS,
@@ -26,7 +26,7 @@ from planso_connector.domain.progress.assess import (
 from planso_connector.domain.progress.reasons import PromiseReason
 from planso_connector.domain.progress.sentence import compose_sentence
 from planso_connector.domain.progress.stages import STATUS_MEANINGS, interpret_status
-from tests.domain.progress.assessed_order import NOW, TODAY, TYPED, assess
+from tests.domain.progress.assessed_order import NO_PARTS_NEEDED, NOW, TODAY, TYPED, assess
 
 LANGUAGES: tuple[Language, ...] = ("de", "en")
 CLAIMS_READY = re.compile(r"abholbereit|\bfertig\b|bereit zur|\bready\b|be collected")

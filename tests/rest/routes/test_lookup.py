@@ -20,7 +20,7 @@ from planso_connector.store import reindex as store_reindex
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import lookup_keys as lookup_keys_table
-from tests.databases import Store, make_as_of, run_script
+from tests.databases import Store, make_as_of, needs_migration, run_script
 from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 from tests.store.samples import at, order
 
@@ -246,7 +246,7 @@ def test_an_upgrade_builds_the_keys(kind: str, tmp_path: Path, request: pytest.F
         url = server.url(server.create_database("template1"))
     make_as_of(url, "0003")
     run_script(url, OLD_ORDER)
-    assert migrate.needs_migration(url)
+    assert needs_migration(url)
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
         wait_until(lambda: look_up(service, plate="hhvf6123")["is_certain"], "the rebuilt index")

@@ -23,7 +23,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.sync_runs import RunKind, Trigger
 from planso_connector.store.tables import metadata
-from tests.databases import PostgresqlServer, Store, make_as_of, run_script
+from tests.databases import PostgresqlServer, Store, make_as_of, needs_migration, run_script
 from tests.service import running, settings_for
 from tests.store.maintenance.old_rows import OLD_ROWS
 from tests.store.samples import at
@@ -105,7 +105,7 @@ def test_migrations_build_the_tables_on_postgresql(postgresql_server: Postgresql
 
 def test_migrating_again_does_nothing(database_url: str) -> None:
     """A database that is up to date says so, and stays as it is."""
-    assert not migrate.needs_migration(database_url)
+    assert not needs_migration(database_url)
     assert migrate.current_revision(database_url) == migrate.head_revision()
     migrate.migrate(database_url)
     assert migrate.current_revision(database_url) == migrate.head_revision()
@@ -115,11 +115,11 @@ def test_a_new_file_waits_for_its_migration(tmp_path: Path) -> None:
     """Asking does not make the file; migrating does, also where the path holds a per cent sign."""
     path = tmp_path / "100% neu.db"
     url = f"sqlite:///{path}"
-    assert migrate.needs_migration(url)
+    assert needs_migration(url)
     assert migrate.current_revision(url) is None
     assert not path.exists()
     migrate.migrate(url)
-    assert not migrate.needs_migration(url)
+    assert not needs_migration(url)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -132,11 +132,11 @@ def test_an_upgrade_keeps_all_there_is(kind: str, tmp_path: Path, request: pytes
     make_as_of(url, "0001")
     run_script(url, OLD_ROWS)
     assert migrate.current_revision(url) == "0001"
-    assert migrate.needs_migration(url)
+    assert needs_migration(url)
 
     migrate.migrate(url)
 
-    assert not migrate.needs_migration(url)
+    assert not needs_migration(url)
     store = Store(url)
     try:
         store.read(_check_old_rows)
@@ -227,7 +227,7 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, r
     errors = [process.communicate(timeout=180)[1] for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], errors
-    assert not migrate.needs_migration(url)
+    assert not needs_migration(url)
 
 
 def test_a_newer_database_is_refused(database_url: str) -> None:
@@ -237,7 +237,7 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
     with pytest.raises(StoreUnavailable, match="newer version"):
         migrate.migrate(database_url)
     with pytest.raises(StoreUnavailable, match="newer version"):
-        migrate.needs_migration(database_url)
+        needs_migration(database_url)
 
 
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
         migrate.migrate(f"sqlite:///{path}")
 
     assert {entry[1] for entry in sqlite_schema(path)} == {"parts"}
-    assert migrate.needs_migration(f"sqlite:///{path}")
+    assert needs_migration(f"sqlite:///{path}")
 
 
 def test_the_newest_script_is_alembics_head() -> None:

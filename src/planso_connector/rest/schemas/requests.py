@@ -167,6 +167,10 @@ def _define_all(request: RequestKind) -> dict[str, Any]:
     return members
 
 
+def _create_body(name: str, doc: str, request: RequestKind, **members: Any) -> Any:
+    return create_model(name, __base__=WriteBody, __doc__=doc, **members, **_define_all(request))
+
+
 def _build_example(request: RequestKind) -> dict[str, Any]:
     details = {field.name: field.example for field in _get_fields(request, FieldGroup.DETAILS)}
     return {_DETAILS: details} | {field.name: field.example for field in _get_fields(request, FieldGroup.ORDER)}
@@ -189,25 +193,17 @@ if TYPE_CHECKING:
     class CreateOrder(WriteBody): ...
 
 else:
-    UpdateOrder = create_model(
+    _ORDER_ID = Field(ge=1, le=values.MAX_ID, description="Order ID to update", examples=[130])
+    UpdateOrder = _create_body(
         "UpdateOrder",
-        __base__=WriteBody,
-        __doc__="Request to update an existing order.",
-        order_id=(
-            Annotated[int, BeforeValidator(_to_whole_number)],
-            Field(ge=1, le=values.MAX_ID, description="Order ID to update", examples=[130]),
-        ),
-        **_define_all(RequestKind.UPDATE),
+        "Request to update an existing order.",
+        RequestKind.UPDATE,
+        order_id=(Annotated[int, BeforeValidator(_to_whole_number)], _ORDER_ID),
     )
-    PatchOrder = create_model(
-        "PatchOrder",
-        __base__=WriteBody,
-        __doc__="A merge patch (RFC 7396) for an existing order: null clears.",
-        **_define_all(RequestKind.UPDATE),
+    PatchOrder = _create_body(
+        "PatchOrder", "A merge patch (RFC 7396) for an existing order: null clears.", RequestKind.UPDATE
     )
-    CreateOrder = create_model(
-        "CreateOrder", __base__=WriteBody, __doc__="Request to create an order.", **_define_all(RequestKind.CREATE)
-    )
+    CreateOrder = _create_body("CreateOrder", "Request to create an order.", RequestKind.CREATE)
     CreateOrder.request_kind = RequestKind.CREATE
 
 UPDATE_EXAMPLE = {"order_id": 130, **_build_example(RequestKind.UPDATE)}

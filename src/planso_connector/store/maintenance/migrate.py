@@ -58,11 +58,6 @@ def current_revision(url: str) -> str | None:
         return _postgresql_revision(session)
 
 
-def needs_migration(url: str) -> bool:
-    """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database of a newer version."""
-    return check_revision(current_revision(url)) != head_revision()
-
-
 @cache
 def head_revision() -> str:
     """The newest revision that this version knows; a script's name begins with its revision."""
