@@ -126,7 +126,7 @@ def add_stop_message(tx: Transaction, operation: Operation) -> Operation:
 def is_deadline_paused(tx: Transaction, operation: Operation) -> bool:
     """Whether a stop holds the operation back, or did since it was claimed: its deadline does not count meanwhile."""
     return any(
-        row["is_stopped"] or row["deadline_at"] != operation.deadline_at
+        row["is_stopped"] or (row["deadline_at"] or None) != operation.deadline_at
         for row in tx.fetch_all(_DEADLINE, of_id=operation.id)
     )
 
