@@ -256,16 +256,16 @@ def migrate() -> None:
 
 @cli.command()
 def reindex() -> None:
-    """Rebuild the lookup index. Lookups answer from the part that is ready meanwhile, and say so."""
+    """Rebuild the search index. Lookups answer from the part that is ready meanwhile, and say so."""
     with report_errors():
         asyncio.run(_reindex(load_settings()))
 
 
 async def _reindex(settings: Settings) -> None:
     async with root.connector(settings) as built:
-        with err.status("Rebuilding the lookup index"):
+        with err.status("Rebuilding the search index"):
             await built.reindexer.run(from_start=True)
-    out.print("The lookup index is rebuilt.")
+    out.print("The search index is rebuilt.")
 
 
 @cli.command(name="sandbox")

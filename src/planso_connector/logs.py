@@ -44,7 +44,7 @@ def find_problem() -> tuple[str, float] | None:
     if lost is None:
         return None
     remedy = "free space on the disk that standard error goes to, or check the program that reads it"
-    return f"{lost.lines} log lines lost so far ({lost.reason}); {remedy}. Everything else goes on.", lost.since
+    return f"{lost.lines} log lines lost so far ({lost.reason}); {remedy}. Everything else continues.", lost.since
 
 
 def configure(level: str, secrets: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""While the lookup index is rebuilt, as after an upgrade, no caller is told that there is no such order."""
+"""While the search index is rebuilt, as after an upgrade, no caller is told that there is no such order."""
 
 from __future__ import annotations
 

@@ -118,6 +118,6 @@ def test_a_sync_ends_in_order(command: Command, sandbox: Sandbox) -> None:
     sandbox.knobs.latency = 0.0
     command.start("sync")
     output, _ = command.process.communicate(timeout=PATIENCE)
-    assert "under way already" not in output
+    assert "in progress already" not in output
     assert "30 changed" not in output
     assert "changed" in output

@@ -34,7 +34,7 @@ keys = typer.Typer(
 _SCOPES_HELP = "What it is for; may be given again. " + " ".join(
     f"`{s}`: {SCOPE_DESCRIPTIONS[s].lower()}" for s in Scope
 )
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id: what stands between `pc_` and the next `_`.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id: the part between `pc_` and the next `_`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 Expires = Annotated[
     str | None, typer.Option(help="How long it is valid, `90d`, `12h`; `never` is the default of a new key.")

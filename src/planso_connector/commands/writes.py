@@ -62,11 +62,11 @@ def resume(
     order: Annotated[int | None, typer.Option(min=1, help="Only this order; without it everything stopped.")] = None,
     accept: Annotated[
         list[str] | None,
-        typer.Option(help="A damaged control, by name, that changes with saves by itself; may be given again."),
+        typer.Option(help="A damaged control, by name, that changes with every save; may be given again."),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Resume writes, once somebody has looked at the damage. A running connector goes on within a second."""
+    """Resume writes, once somebody has looked at the damage. A running connector continues within a second."""
     status = _with_stops(lambda stops, _: stops.get_status())
     selected = [stop for stop in status.stops if order is None or stop.order_id == order]
     if not selected:
@@ -134,7 +134,7 @@ def _report(restore: Operation, wait: float) -> None:
             f"No running connector took {restore.id} up within {wait:g} s. It stays recorded and is carried out by the "
             f"next one that serves, until {restore.deadline_at[:19]}Z."
         )
-    fail(f"{restore.id} is not confirmed within {wait:g} s; the connector goes on with it. {message}".strip())
+    fail(f"{restore.id} is not confirmed within {wait:g} s; the connector continues with it. {message}".strip())
 
 
 def _print_stops(stops: Iterable[WriteStop]) -> None:

@@ -15,7 +15,7 @@ ConnectorError
 │   ├── Expired                  the deadline passed: report to the caller
 │   ├── AmbiguousCreate, Damaged, LoginRejected
 │   │                            stop, a person has to look
-│   └── PageChanged              unexpected markup: keep the mirror, mend the parser: PageTooLarge
+│   └── PageChanged              unexpected markup: keep the mirror, fix the parser: PageTooLarge
 ├── MassRemoval                  suspicious number of removals: keep the mirror, ask a person
 ├── TooManyWaiting               overloaded: retry in a moment
 └── StoreUnavailable             the connector itself can't: retry later
@@ -214,13 +214,13 @@ class Damaged(PlansoError):
 
 
 class LoginRejected(PlansoError):
-    """PlanSo rejected the user name or the password. It is not retried by itself: accounts can be locked."""
+    """PlanSo rejected the user name or the password. It is not retried automatically: accounts can be locked."""
 
 
 class PageChanged(PlansoError):
     """
     Unexpected markup. `page`: `list`, `form`, `parts` or a tab's name. `content`: the page without personal data, to
-    mend the parser with; empty where there is none.
+    fix the parser with; empty where there is none.
     """
 
     def __init__(self, message: str, *, page: str = "", content: str = "") -> None:

@@ -254,7 +254,7 @@ APPEND_FIELDS: tuple[OrderField, ...] = (
         "remarks_append",
         K.LONG_TEXT,
         "Bemerkungen",
-        "A line to add to `remarks`, below what stands there when it is saved",
+        "A line to add to `remarks`, below what is there when it is saved",
         "Kundin bittet um Rückruf.",
         accepted_in=RequestKind.UPDATE,
     ),

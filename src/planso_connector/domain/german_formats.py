@@ -43,7 +43,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 DATE_HELP = "a date such as 16.12.2025, 16.12.25 or 2025-12-16, a time may follow"
 MONTH_HELP = "a date such as 16.12.2025 or 2025-12-16, or a month such as 12/2025"
-TIME_HELP = "a time such as 08:30, 08:30:00 or 8 Uhr, a date may stand in front"
+TIME_HELP = "a time such as 08:30, 08:30:00 or 8 Uhr, a date may precede it"
 SLOT_HELP = f"{TIME_HELP}, or a range such as 14:00-16:00"
 
 SlotEnd = Literal["from", "to"]

@@ -17,7 +17,7 @@ IDENTIFYING_PATHS = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """Every real order has a value in one of these fields."""
 
 CREATE_NEEDS_ONE_OF = ("person", PLATE, "vehicle_details.vin")
-"""A new order needs one of these: without any it could not be told from an empty form."""
+"""A new order needs one of these: without any it would look like an empty form."""
 
 IN_WORKSHOP_DATES = (
     "shop_date",
@@ -150,7 +150,7 @@ class Order(_FieldValues):
     """As in FormReading."""
 
     def to_document(self) -> dict[str, object]:
-        """The order as in answers, without what changes by itself: `last_synced_at`, `version`, `pending`."""
+        """The order as in answers, without what changes on its own: `last_synced_at`, `version`, `pending`."""
         document: dict[str, object] = {
             "id": self.id,
             "short_name": self.short_name,

@@ -159,7 +159,7 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
         Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
     ]
-    # FastAPI's error handler stands here: a fault further inside is logged and answered as JSON.
+    # FastAPI's error handler is here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [
         # Before routing and parsing: a stranger learns of no route's parameters.
         Middleware(

@@ -38,7 +38,7 @@ _HARMLESS = (
 _SHORT_MESSAGES: tuple[tuple[type[ConnectorError], str], ...] = (
     (errors.DuplicateOrder, "For this number plate there is already an order at this time. Nothing was created."),
     (errors.Expired, "Its deadline passed before PlanSo confirmed it."),
-    (errors.AmbiguousCreate, "Whether PlanSo has it can't be told; it is not sent again, and a person has to look."),
+    (errors.AmbiguousCreate, "Whether PlanSo has it is unknown; it is not sent again, and a person has to look."),
     (errors.Damaged, "The save damaged other fields of the order; a person has to look."),
     (errors.PlansoTimeout, "PlanSo did not answer in time."),
     (errors.PlansoUnavailable, "PlanSo can't be reached, or answers with an error."),

@@ -1,6 +1,6 @@
 """
 Accept connections in batches. uvloop accepts one per loop iteration: with iterations of 20 ms under load, callers of a
-busy connector wait in the kernel's queue, and can't even be told that it is busy.
+busy connector wait in the kernel's queue, and can't even get an answer that it is busy.
 """
 
 import asyncio

@@ -162,7 +162,7 @@ class MirrorState(StrEnum):
     CURRENT = "current"
     """PlanSo lists it: the next sync would bring it again."""
     NOT_LISTED = "left"
-    """It is archived or deleted: nothing brings it again by itself."""
+    """It is archived or deleted: no sync reads it again."""
     UNKNOWN = "unknown"
     """It is not in the mirror."""
 

@@ -203,7 +203,7 @@ def find_orders(tx: Transaction, filters: OrderFilters) -> OrderPage:
 
 
 def count_orders(tx: Transaction, filters: OrderFilters) -> int:
-    """How many orders match, wherever the cursor stands."""
+    """How many orders match, wherever the cursor is."""
     parameters = _parameters(filters)
     if parameters is None:
         return 0

@@ -159,7 +159,7 @@ def _find_lost_group_values(requested: Iterable[RequestedChange], after: Snapsho
 
 
 class _NewControls:
-    """Index of controls that did not exist before, to find rows that PlanSo inserted anew with the same values."""
+    """Index of controls that did not exist before, to find rows that PlanSo inserted again with the same values."""
 
     def __init__(self, unmatched: Snapshot) -> None:
         """`unmatched`: by column; the caller removes those that it has matched."""
@@ -198,7 +198,7 @@ class _NewControls:
 
 
 def _match_controls(before: Snapshot, after: Snapshot) -> list[_Pair]:
-    """Match by name, else by label and its index, else as a row that was inserted anew."""
+    """Match by name, else by label and its index, else as a row that was inserted again."""
     pairs = [_Pair(old, after[column]) for column, old in before.items() if column in after]
     unmatched = {column: state for column, state in after.items() if column not in before}
     by_label = {(state.label, state.label_index): state for state in unmatched.values() if state.label}

@@ -1,4 +1,4 @@
-"""Recognise what PlanSo derives from a requested change by itself: copies, week numbers, sums, timestamps. Pure."""
+"""Recognise what PlanSo derives from a requested change: copies, week numbers, sums, timestamps. Pure."""
 
 import re
 from datetime import date, datetime, timedelta

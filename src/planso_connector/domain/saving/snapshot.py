@@ -15,7 +15,7 @@ _ROW_NUMBERS = re.compile(r"(?:new[_-]?)?\d+")
 @dataclass(frozen=True, slots=True)
 class ControlState:
     """
-    One control, or all that share a name. `column`: the name; `label_index`: how many equal labels stand before it;
+    One control, or all that share a name. `column`: the name; `label_index`: how many equal labels precede it;
     `values`: what a browser would send; `shown`: what a person sees.
     """
 
@@ -41,7 +41,7 @@ class ControlState:
         if self.options or other.options:
             if self.options == other.options:
                 return sorted(self.values) == sorted(other.values)
-            # In a list that was built anew the option may have another id, but keeps its text.
+            # In a list that was rebuilt the option may have another id, but keeps its text.
             texts = [sorted(state.shown.split(", ")) for state in (self, other)]
             return self.is_empty == other.is_empty and texts[0] == texts[1]
         if len(self.values) > 1 or len(other.values) > 1:
@@ -55,7 +55,7 @@ class ControlState:
 
     @property
     def row_key(self) -> tuple[str, str]:
-        """What stays when a row is inserted anew: the label, and the name without the row's number."""
+        """What stays when a row is inserted again: the label, and the name without the row's number."""
         return self.label, _ROW_NUMBERS.sub("#", self.column)
 
     def is_contained_in(self, other: ControlState) -> bool:

@@ -38,7 +38,7 @@ class Authenticator:
 
     @property
     def data_version(self) -> int | None:
-        """The database's data version at the last authentication; None if it could not be told."""
+        """The database's data version at the last authentication; None if it is unknown."""
         return self._data_version
 
     async def authenticate(self, key: str | None, *, is_monitoring: bool = False) -> Caller | None:

@@ -233,7 +233,7 @@ def _dry_run(form: Form) -> Finding:
     after = parse_qsl(form.serialise(plan), keep_blank_values=True)
     same = sum(a == b for a, b in zip(before, after, strict=False))
     message = (
-        f"A write to {DRY_RUN_FIELD} would send {len(after)} controls, {same} of them as they stand, and change "
+        f"A write to {DRY_RUN_FIELD} would send {len(after)} controls, {same} of them unchanged, and change "
         f"{', '.join(change.label for change in plan.changes)}. Nothing was sent."
     )
     return Finding("dry run", is_ok=len(before) == len(after), message=message)

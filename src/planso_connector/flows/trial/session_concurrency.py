@@ -26,7 +26,7 @@ async def measure_concurrency(planso: PlansoClient, order_id: int) -> str:
         return f"PlanSo serves two requests of one session at once: {durations}."
     if together > SEQUENTIAL_RATIO * in_turn:
         return f"PlanSo serves the requests of one session one after the other: {durations}."
-    return f"Whether PlanSo serves two requests at once can't be told: {durations}."
+    return f"Whether PlanSo serves two requests at once is unknown: {durations}."
 
 
 async def _time_readings(planso: PlansoClient, order_id: int, count: int) -> float:

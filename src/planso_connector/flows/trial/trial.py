@@ -48,7 +48,7 @@ LEASE = "trial"
 LEASE_DURATION = timedelta(minutes=5)
 """Renewed before each step. A trial that crashed keeps others away for so long."""
 
-UNDER_WAY_REASON = "a trial of saving is under way on it, or was broken off: look at the order in PlanSo"
+UNDER_WAY_REASON = "a trial of saving is running on it, or was interrupted: look at the order in PlanSo"
 """Why writes to the order are stopped, as a clause."""
 
 
@@ -64,7 +64,7 @@ class TrialPlan:
 
 @dataclass(slots=True)
 class _Run:
-    """A trial under way."""
+    """A trial in progress."""
 
     plan: TrialPlan
     operation: str
@@ -169,7 +169,7 @@ class TrialFlow:
         now = self._clock()
         until = format_instant(now + LEASE_DURATION)
         if not leases.acquire(tx, LEASE, holder=operation, now=format_instant(now), until=until):
-            raise NotPossible("Another trial is under way in this workshop; wait until it ends.")
+            raise NotPossible("Another trial is running in this workshop; wait until it ends.")
 
     async def _start(self, plan: TrialPlan, operation: str, recorder: OutcomeRecorder) -> _Run:
         mirrored = await self._reader.load_mirrored(plan.order_id)
@@ -208,7 +208,7 @@ class TrialFlow:
         await self._check_stops(run)
         save = await run.saver.save(lambda form: _plan_unchanged(form, run.text))
         self._check(run, save)
-        message = f"The form was saved as it stands, {save.pair_count} values; it holds what it held, in all controls."
+        message = f"The form was saved unchanged, {save.pair_count} values; it holds what it held, in all controls."
         return Finding("unchanged", is_ok=True, message=message)
 
     async def _change_and_revert(self, run: _Run, step: str, change: TrialChange) -> Finding:
@@ -320,7 +320,7 @@ class TrialFlow:
 
 
 def _plan_unchanged(form: Form, text: TrialChange) -> ChangePlan:
-    """A plan that changes nothing; where only what changes is sent, it sends the text as it stands."""
+    """A plan that changes nothing; where only what changes is sent, it sends the text unchanged."""
     if form.profile.save.sends == "whole":
         return ChangePlan()
     plan = form.plan(text.requested)
@@ -348,7 +348,7 @@ def _describe_steps(
 ) -> tuple[str, ...]:
     is_whole = style.sends == "whole"
     sent = f"{pair_count} values" if is_whole else f"'{text.label}' as it is"
-    steps = [f"save its form as it stands: {sent}", f"add a line to '{text.label}', and take it away again"]
+    steps = [f"save its form unchanged: {sent}", f"add a line to '{text.label}', and take it away again"]
     if date is not None:
         steps.append(f"set '{date.label}' to another day, and back")
     if is_whole:

@@ -210,7 +210,7 @@ class Outbox:
     async def _claim(self) -> None:
         now = self._clock()
         expires_at = now + LEASE_DURATION
-        # A holder for each claim: an attempt that outlived its lease must not settle what was claimed anew.
+        # A holder for each claim: an attempt that outlived its lease must not settle what was claimed again.
         holder = self._last_holder = f"{self._process} {next(self._claim_numbers)}"
         free = self._max_pushes - len(self._pushes)
         times = {"now": format_instant(now), "until": format_instant(expires_at)}

@@ -66,7 +66,7 @@ BOARD_SIZE_FACTOR = 2
 """The board may be this many times as large as another page: unlike a form it grows with the workshop."""
 
 TOTAL_TIMEOUT_FACTOR = 2
-"""A response may take this many times the timeout in all; the timeout itself starts anew with each byte."""
+"""A response may take this many times the timeout in all; the timeout itself restarts with each byte."""
 
 _MAX_REDIRECTS = 100
 """httpx2 counts the steps of the authentication as redirects: eight sessions with a redirected login each."""
@@ -235,7 +235,7 @@ class PlansoClient:
     # -- logins
 
     async def log_in(self) -> None:
-        """Log in anew, once, even after a rejection. Raises LoginRejected, PlansoUnavailable."""
+        """Log in again, once, even after a rejection. Raises LoginRejected, PlansoUnavailable."""
         auth = self.sessions.current
         auth.reset()
         await self._send_login(auth)
@@ -274,7 +274,7 @@ class PlansoClient:
         await self._send("GET", self._app, auth, "the login page", RequestInfo("login", is_login=True))
 
     async def _log_out(self, auth: SessionAuth) -> None:
-        """Errors are ignored, as an unused session ends by itself."""
+        """Errors are ignored, as an unused session expires."""
         parameters = {"m": self._profile.calls.logout}
         with suppress(PlansoError):
             info = RequestInfo("logout", is_save=True)

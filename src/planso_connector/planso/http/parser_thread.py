@@ -1,6 +1,6 @@
 """
-Parse large responses in a thread, so that the event loop goes on. One thread for the process, so that the memory that
-a hostile response takes is taken once at a time.
+Parse large responses in a thread, so that the event loop is not blocked. One thread for the process, so that the
+memory that a hostile response takes is taken once at a time.
 """
 
 import asyncio

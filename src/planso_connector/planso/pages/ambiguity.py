@@ -85,7 +85,7 @@ def _mark(tree: FormTree, index: int, pair: LabelPair, label: LabelElement | Non
 
 
 def _find_passed_over(tree: FormTree, label: LabelElement) -> tuple[ControlElement, ...]:
-    """The fillable controls of a label's own block, where its `for` names another that stands elsewhere."""
+    """The fillable controls of a label's own block, where its `for` names another that is elsewhere."""
     target = label.target
     if not label.is_explicit or target is None or label.has_in_own_block(target):
         return ()

@@ -83,7 +83,7 @@ class _FieldPlanner:
             self._refuse(path, "planso_label_missing", self._describe_missing(path))
         elif location.ambiguity:
             candidates = ", ".join(map(describe_candidate, location.candidates))
-            reason = f"where PlanSo's form holds it can't be told: {location.ambiguity}; candidates: {candidates}"
+            reason = f"it is not known where PlanSo's form holds it: {location.ambiguity}; candidates: {candidates}"
             self._refuse(path, "planso_ambiguous", reason)
         else:
             try:

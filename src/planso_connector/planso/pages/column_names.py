@@ -2,7 +2,7 @@
 Find the columns of PlanSo's table in controls' `name` and `id`: whole (`shop_date`) or as the last part
 (`f[shop_date]`, `25704_shop_date`). Source: the PlanSo protocol's section 9.
 
-What stands before the column must say nothing by itself: a table's id, or a common word such as `f` or `form`.
+What precedes the column must have no meaning of its own: a table's id, or a common word such as `f` or `form`.
 `Versicherung_Telefon` is another column than `Telefon`, and a name of digits alone is none.
 """
 

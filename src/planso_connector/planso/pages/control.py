@@ -43,7 +43,7 @@ class ScriptValue(NamedTuple):
 @dataclass(eq=False, slots=True)  # not frozen: that triples the time it takes to make one
 class Control:
     """
-    One control as it stands in the page. `type`: an input's type in lower case, `select` or `textarea`; `value`: as a
+    One control of the page. `type`: an input's type in lower case, `select` or `textarea`; `value`: as a
     browser sanitizes it; `disabled` counts a disabled fieldset in; `options`: a select's, or the items of the drop-down
     that a hidden input belongs to.
     """
@@ -59,7 +59,7 @@ class Control:
     """A select with a `size`: without `selected`, nothing is chosen."""
     options: tuple[Option, ...] = ()
     radio_label: str = ""
-    """The text beside a radio button, or beside a check box (`ja`) whose label stands elsewhere."""
+    """The text beside a radio button, or beside a check box (`ja`) whose label is elsewhere."""
     id: str = ""
     readonly: bool = False
     """A person can't change it, and a browser sends it."""

@@ -47,7 +47,7 @@ def plan_control_values(markup: FormMarkup, wanted: Mapping[str, Sequence[str]])
 
 
 def read_submitted_values(markup: FormMarkup) -> dict[str, tuple[str, ...]]:
-    """What a browser would submit of the form as it stands, by control name."""
+    """What a browser would submit of the unchanged form, by control name."""
     submitted: dict[str, tuple[str, ...]] = {}
     for control in markup.controls:
         if control.is_sent:

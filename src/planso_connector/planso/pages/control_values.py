@@ -29,7 +29,7 @@ EMPTY_MOMENT = re.compile(r"[0\s\xa0.:/-]*")
 """An empty date or time; some databases show it as `00.00.0000`."""
 
 _TIME_COLUMN = re.compile(r"_time\]?")
-"""The end of a column's name that holds a time of day alone, unless a date stands there."""
+"""The end of a column's name that holds a time of day alone, unless it holds a date."""
 _MAX_OFFERED_OPTIONS = 40
 _MAX_OPTION_LENGTH = 80
 
@@ -89,7 +89,7 @@ def holds_value(entry: FormEntry, kind: FieldKind, value: Value) -> bool:
 
 def check_equivalence(entry: FormEntry, kind: FieldKind, value: Value, saved: FormEntry | None = None) -> Equivalence:
     """
-    Compare a control, read back after a save, with the value. `saved` is the control as it stood in the form that was
+    Compare a control, read back after a save, with the value. `saved` is the control as it was in the form that was
     saved, whose notation was written; by default the notation that stands there now is taken for it.
     """
     shown = entry.control.value
@@ -246,7 +246,7 @@ def _is_time_column(control: Control) -> bool:
 
 
 def _format_moment(control: Control, kind: FieldKind, value: str) -> ControlText:
-    """A date or time in a text input, in the notation that stands there. Raises NotOffered."""
+    """A date or time in a text input, in the notation that the control has. Raises NotOffered."""
     current = notation.parse_date_notation(control.value)
     day, time = split_moment(value)
     if not day:

@@ -1,6 +1,6 @@
 """
 Find each field in a form: by the column in a control's name, else by its label. What is ambiguous is reported, never
-guessed: a label that stands twice, a label and a column that disagree, a control with two labels.
+guessed: a label that occurs twice, a label and a column that disagree, a control with two labels.
 """
 
 from collections import Counter
@@ -90,7 +90,7 @@ class FieldLocator:
         self._plain = {} if self._by_column else self._find_plain_entries()
 
     def _find_plain_entries(self) -> dict[str, FormEntry]:
-        """The entries by key that leave nothing to decide: a label that stands once, a name that is sent once."""
+        """The entries by key that leave nothing to decide: a label that occurs once, a name that is sent once."""
         counts = Counter(control.name for control in self._controls if control.is_sent)
         others = {entry.key for entry in self.other_party_entries}
         return {
@@ -198,7 +198,7 @@ class FieldLocator:
         return empty, False
 
     def find_unreadable(self, path: str, value: Value) -> UnreadableValue | None:
-        """What stands there that is not the field's value, or too long to be kept as it; None for nothing."""
+        """Content that is not the field's value, or too long to be kept; None for nothing."""
         if isinstance(value, str):
             return OversizedText.from_text(value) if len(value) > BY_PATH[path].max_length else None
         text = self._find_unparsed(path) if value is None else None
@@ -230,7 +230,7 @@ class FieldLocator:
         ]
 
     def find_other_party_title(self, path: str) -> str:
-        """The title under which a label of the field stands for another party; empty where there is none."""
+        """The title under which a label of the field means another party; empty where there is none."""
         entries = [entry for key in self._profile.label_keys[path] for entry in self._find_entries(key)]
         return next((entry.full_label or entry.heading for entry in entries if _find_party(entry) is Party.OTHER), "")
 
@@ -333,7 +333,7 @@ class FieldLocator:
 
 
 def _decide(path: str, label: str, entries: Sequence[FormEntry]) -> FieldLocation | None:
-    """The location of one label; None where it stands only where it means another party."""
+    """The location of one label; None where it only occurs where it means another party."""
     first = entries[0]
     if len(entries) == 1 and (path not in _CUSTOMER_FIELDS or _find_party(first) is not Party.OTHER):
         return FieldLocation(label, False, (first,), first.ambiguity)
@@ -360,7 +360,7 @@ def _count_names(entries: Iterable[FormEntry]) -> int:
 
 
 def _find_party(entry: FormEntry) -> Party | None:
-    """Whose data an entry holds: by what else stands in its label, else by the nearest heading that names a party."""
+    """Whose data an entry holds: by what else its label has, else by the nearest heading that names a party."""
     return (classify_party(entry.full_label) if entry.full_label else None) or find_nearest_party(
         entry.control.headings
     )

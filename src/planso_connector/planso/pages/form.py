@@ -39,7 +39,7 @@ class FormMissing(PageChanged):
 
 @dataclass(frozen=True)
 class Form:
-    """A form as it stood when it was read. `order_id` is None for the empty form of an order to be created."""
+    """A form as it was read. `order_id` is None for the empty form of an order to be created."""
 
     order_id: int | None
     markup: FormMarkup
@@ -215,7 +215,7 @@ class Form:
 
     @property
     def submitted_values(self) -> dict[str, tuple[str, ...]]:
-        """What a browser would submit of the form as it stands, by control name."""
+        """What a browser would submit of the unchanged form, by control name."""
         return control_plan.read_submitted_values(self.markup)
 
     def serialise_pairs(self, plan: ChangePlan | None = None) -> list[tuple[str, str]]:
@@ -312,7 +312,7 @@ def _list_pages(content: Any) -> list[str]:
 
 
 def _number_entries(entries: Iterable[FormEntry]) -> dict[tuple[str, int], FormEntry]:
-    """The entries by label key and by how many of the same key stand before them."""
+    """The entries by label key and by how many of the same key precede them."""
     counts: Counter[str] = Counter()
     numbered = {}
     for entry in entries:

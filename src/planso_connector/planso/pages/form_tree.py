@@ -77,7 +77,7 @@ class LabelElement:
     """`text` with the remarks in it."""
     target: ControlElement | None = None
     is_explicit: bool = False
-    """The target was found by `for`, or stands inside the label."""
+    """The target was found by `for`, or is inside the label."""
     duplicate_targets: Sequence[ControlElement] = ()
     """All controls with the id that `for` names, where there are several."""
     shared_depth: int = 0
@@ -89,7 +89,7 @@ class LabelElement:
     ambiguity: str = ""
 
     def has_in_own_block(self, element: ControlElement) -> bool:
-        """Whether the control stands in this label's own block: the widest ancestor that holds no other label."""
+        """Whether the control is in this label's own block: the widest ancestor that holds no other label."""
         ancestors, depth = self.ancestry.ancestors, self.shared_depth
         return depth < min(len(ancestors), len(element.ancestors)) and ancestors[depth] == element.ancestors[depth]
 
@@ -246,7 +246,7 @@ class FormTree:
         return self._label_texts[own_id]
 
     def contains_fields(self, node: LexborNode) -> bool:
-        """Whether a label or a control stands in the node; remembered."""
+        """Whether the node has a label or a control; remembered."""
         own_id = node.mem_id
         if own_id not in self._contains_fields:
             self._contains_fields[own_id] = node.css_first("label,input,select,textarea") is not None

@@ -72,7 +72,7 @@ def parse_html(content: str) -> LexborHTMLParser:
 
 
 def wrap_bare_rows(content: str) -> str:
-    """Put rows and cells that stand without a table into one; an HTML parser drops such tags."""
+    """Wrap rows and cells outside a table in one; an HTML parser drops such tags."""
     return f"<table>{content}</table>" if _BARE_ROWS.match(content) else content
 
 

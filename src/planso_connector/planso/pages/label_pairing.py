@@ -229,7 +229,7 @@ def _pair_by_block(tree: FormTree, labels: list[LabelElement], *, within_row: bo
             depth = max(depth, ancestors.index(row))
         block = ancestors[depth]
         after = tree.find_unpaired(label.index, label.end, depth, block) if label.index < label.end else []
-        # Most often just the neighbour's control stands before it.
+        # Most often just the neighbour's control precedes it.
         is_neighbours = label.index - label.start == 1 and tree.controls[label.start].id in tree.paired
         has_before = label.start < label.index and not is_neighbours
         before = tree.find_unpaired(label.start, label.index, depth, block) if has_before else []
@@ -282,7 +282,7 @@ def _count_shared(label: LabelElement, element: ControlElement) -> int:
 
 
 def _find_shared_blocks(tree: FormTree, labels: list[LabelElement]) -> frozenset[int]:
-    """The blocks in which labels without a control stand beside controls without a label."""
+    """The blocks that have labels without a control next to controls without a label."""
     return frozenset(
         label.ancestry.ancestors[label.shared_depth - 1]
         for label in labels

@@ -94,7 +94,7 @@ def _unescape(content: str) -> str:
 
 
 def _choose_form(pairing: Pairing) -> int | None:
-    """The id of the form with the most labelled controls; None where more of them stand outside of forms."""
+    """The id of the form with the most labelled controls; None where more of them are outside of forms."""
     counts: dict[int | None, int] = {}
     for pair in pairing.pairs:
         if pair.target.name:
@@ -119,7 +119,7 @@ def _protect_carriage_returns(content: str) -> tuple[str, bool]:
     """
     Keep carriage returns from the HTML parser, which turns `\\r\\n` into `\\n`: unchanged values go back as they came.
 
-    Returns the markup, and whether form feeds stand for carriage returns in it: parsers leave those alone, and both are
+    Returns the markup, and whether form feeds replace carriage returns in it: parsers leave those alone, and both are
     white space. Content with form feeds or references to line breaks is taken apart, which is slower than all the rest.
     """
     if "\r" not in content:

@@ -51,7 +51,7 @@ def iterate_cells(row: LexborNode) -> Iterator[tuple[int, int, LexborNode]]:
 
 
 def read_node_text(node: LexborNode) -> str:
-    """The visible text, white space as it stands; controls, buttons and scripts have none."""
+    """The visible text, white space unchanged; controls, buttons and scripts have none."""
     return "".join(piece or "" for piece, _ in _iterate_text(node))
 
 

@@ -68,7 +68,7 @@ class _Token:
     is_marked: bool = False
     """It has the class of the order date."""
     is_aside: bool = False
-    """It stands in the title of something else than a date: `geändert am 03.11.2026`."""
+    """It is in the title of something other than a date: `geändert am 03.11.2026`."""
 
     @property
     def is_date(self) -> bool:

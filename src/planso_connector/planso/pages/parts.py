@@ -63,7 +63,7 @@ _CELL_CLASSES = {
     "order_no": "parts_project_num_td",
     "dates": "rsvgp_bestelldate_td",
 }
-"""The classes of a second installation's cells, or of what stands in them."""
+"""The classes of a second installation's cells, or of their content."""
 
 
 def parse_parts(answer: Mapping[str, Any], words: PartsVocabulary, order_id: int) -> PartsReading:

@@ -1,5 +1,5 @@
 """
-Redact what PlanSo sent: the installation's words and the page's structure stay, so that a parser can be mended against
+Redact what PlanSo sent: the installation's words and the page's structure stay, so that a parser can be fixed against
 it; personal data go. Letters become `x` and `X`, digits `9`. Never raises.
 """
 
@@ -32,7 +32,7 @@ _PERSONAL_DATA = re.compile(
     r"\S+@\S+|\+?\d[\d\s/().-]{4,}\d|"
     r"(?<!\w)[A-ZÄÖÜ]{1,3}[- ]?[A-Z]{1,2}[- ]?\d{1,4}[EH]?(?!\w)|(?<!\w)[A-HJ-NPR-Z\d]{17}(?!\w)"
 )
-"""Mail addresses, telephone numbers, dates, plates, VINs: masked wherever they stand."""
+"""Mail addresses, telephone numbers, dates, plates, VINs: masked wherever they occur."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>\"'<]*)((?:\"[^\"]*\"|'[^']*'|[^\"'>])*+)>")
 _ATTRIBUTE = re.compile(r"([^\s=>/\"']+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>\"']+))?")
 _TEXT_AREA_END = re.compile(r"</textarea", re.IGNORECASE)
@@ -117,7 +117,7 @@ def mask_page(content: str, masks: MaskingRules, room: int) -> str:
 
 
 def contains_personal_data(text: str) -> bool:
-    """Whether a mail address, telephone number, date, plate or VIN stands in it."""
+    """Whether a mail address, telephone number, date, plate or VIN is in it."""
     return _PERSONAL_DATA.search(text) is not None
 
 
@@ -193,7 +193,7 @@ class _JsonMasker:
 
 
 def _mask_key(key: str, member: object) -> str:
-    """A member's name is the installation's word; a number names an order where an object stands."""
+    """A member's name is the installation's word; a number names an order where the value is an object."""
     if key.isdecimal():
         return key if isinstance(member, Mapping) and len(key) <= 18 else mask_text(key)
     return _mask_personal_data(key)
@@ -239,7 +239,7 @@ class _PageMasker:
         self._size += len(piece)
 
     def _mask_element(self, tag: re.Match[str]) -> int:
-        """Mask a tag, and the content of an element that holds no markup; returns where the page goes on."""
+        """Mask a tag, and the content of an element that holds no markup; returns where the page continues."""
         name, is_end = tag[2].lower(), bool(tag[1])
         label_tag = _LABEL_TAGS.get(name)
         if self._label_tag and (name in _LABEL_ENDS[self._label_tag] or (is_end and label_tag == self._label_tag)):

@@ -2,7 +2,7 @@
 Find controls that a script fills after the page has loaded: their markup does not hold what a browser would send, and a
 save of the whole form would blank them.
 
-A control counts only where its value in the markup is empty and a value stands beside it (`data-date`, `data-value`,
+A control counts only where its value in the markup is empty and a value is next to it (`data-date`, `data-value`,
 `data-text`, an editable block, a drop-down's text), or where a script of the page or the answer's `functions` sets it
 while the page loads. A `<select>` with options never counts: a browser sends what is selected there.
 """

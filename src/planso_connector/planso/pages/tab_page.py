@@ -87,7 +87,7 @@ class _Term:
 
 class TabPage:
     """
-    `pairs` hold equal labels as often as they occur; `text` is what stands in neither tables nor pairs; `depth` that of
+    `pairs` hold equal labels as often as they occur; `text` is what is in neither tables nor pairs; `depth` that of
     the deepest element.
     """
 

@@ -96,7 +96,7 @@ class _Collector:
         self.links: dict[Link, None] = {}
 
     def add_page(self, content: str) -> str:
-        """Add a page, or a piece of one; returns the text that stands in neither tables nor pairs."""
+        """Add a page, or a piece of one; returns the text that is in neither tables nor pairs."""
         page = TabPage(unescape_page(content))
         self.tables += page.tables
         self.links |= dict.fromkeys(page.links)

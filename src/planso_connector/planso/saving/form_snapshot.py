@@ -34,7 +34,7 @@ def take_snapshot(form: Form, plan: ChangePlan | None = None) -> dict[str, Contr
 
 
 def _index_labels(entries: Sequence[FormEntry]) -> tuple[dict[int, FormEntry], dict[FormEntry, int]]:
-    """The label of each control by the control's index, and how many equal labels stand before each label."""
+    """The label of each control by the control's index, and how many equal labels precede each label."""
     seen: Counter[str] = Counter()
     by_control: dict[int, FormEntry] = {}
     label_indexes = {}

@@ -190,7 +190,7 @@ def _find_refusal_rule(write: RecordedWrite) -> str:
 
 
 def _find_new_id(write: RecordedWrite, recording: Recording) -> str:
-    """Where the new order's id stands in the response, as `save.answer.new_id`; empty where that is not certain."""
+    """Where the new order's id is in the response, as `save.answer.new_id`; empty where that is not certain."""
     number = write.entry.number
     seen = [(entry.number, order_id) for entry, order_ids in recording.boards for order_id in order_ids]
     seen += [(form.entry.number, form.order_id) for form in recording.forms if form.order_id is not None]

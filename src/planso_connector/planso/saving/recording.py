@@ -255,7 +255,7 @@ def _match_form(entry: HarEntry, forms: Iterable[RecordedForm]) -> tuple[Decoded
 
 
 def _split_parameters(body: DecodedBody, names: set[str]) -> DecodedBody:
-    """Where form and parameters stand side by side: what is no control of the form is a parameter."""
+    """Where form and parameters are side by side: what is no control of the form is a parameter."""
     if body.parameter:
         return body
     members = {name: body.members.get(name, value) for name, value in body.pairs if name not in names}

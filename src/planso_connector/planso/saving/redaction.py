@@ -1,6 +1,6 @@
 """
 Write a copy of a recording without personal data, passwords and cookies, from which the same is learned. Nothing is
-copied: each entry is written anew from what was understood of it.
+copied: each entry is rebuilt from what was parsed.
 """
 
 import json

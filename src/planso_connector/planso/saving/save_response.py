@@ -52,7 +52,7 @@ def parse_save_response(response: httpx2.Response, style: ResponseStyle, page: s
 
 
 def find_new_order_id(answer: Any, location: str, style: ResponseStyle) -> int | None:
-    """The new order's id, where the style says that it stands: in the JSON or the `Location` header."""
+    """The new order's id, where the style expects it: in the JSON or the `Location` header."""
     if style.new_id.startswith("location:"):
         parameter = style.new_id.removeprefix("location:")
         return parse_order_id(parse_qs(urlsplit(location).query).get(parameter, [""])[-1])

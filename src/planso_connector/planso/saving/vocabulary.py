@@ -112,7 +112,7 @@ class Vocabulary:
         return self._personal_words.isdisjoint(re.split(r"[^A-Za-z0-9]+", name))
 
     def is_caption(self, text: str) -> bool:
-        """Whether a label or heading is known to the connector, or stands in the forms of several orders."""
+        """Whether a label or heading is known to the connector, or occurs in the forms of several orders."""
         key = label_key(text)
         return key in self._known_label_keys or (key in self._shared_captions and not contains_personal_data(text))
 

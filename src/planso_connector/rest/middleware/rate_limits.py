@@ -184,7 +184,7 @@ class RateLimiter:
         gets that answer first.
         """
         if priority is Priority.WRITE and self.in_flight >= self._total:
-            return Refusal(503, f"The connector is full: {self._total} requests are under way.", 1)
+            return Refusal(503, f"The connector is full: {self._total} requests are in progress.", 1)
         slot = RequestSlot(self, int(priority is Priority.READ))
         if owners := self._find_owners(scope):
             refusal = self._take_tokens(slot, owners)

@@ -1,6 +1,6 @@
 """
 Cache responses of `GET /api/orders` until the database is next written to, so that polling a list costs next to
-nothing. Scopes and access log apply to a cached response too: authentication stands outside.
+nothing. Scopes and access log apply to a cached response too: authentication is outside the cache.
 """
 
 import time

@@ -16,7 +16,7 @@ RequiredScopes = tuple[Scope, ...] | None
 PUBLIC = None
 """No key is asked for."""
 OPTIONAL_KEY: tuple[Scope, ...] = ()
-"""No key is needed; a caller with one is told more."""
+"""No key is needed; a caller with one gets more detail."""
 
 LIVENESS_PATH = "/health/live"
 """Admitted under any host name and at any rate."""

@@ -40,8 +40,8 @@ class ReadyAnswer(Envelope):
 
 
 _READY = build_example(ReadyAnswer)
-_NO_DETAILS = "Not ready; with an API key it is told why."
-_SILENT = "Not ready: the connector's database has not answered since {}; with an API key it is told more."
+_NO_DETAILS = "Not ready; a request with an API key gets the reason."
+_SILENT = "Not ready: the connector's database has not answered since {}; a request with an API key gets the details."
 _UNFILLED = "no sync has filled it yet; GET /api/sync/status tells how far it is"
 _NOT_READY = build_example(
     ReadyAnswer,
@@ -107,8 +107,8 @@ def routes(probe: ReadinessProbe) -> APIRouter:
         Answers within 2 s. 200 when the database answers and takes writes, its schema is this version's, the mirror is
         not stale, PlanSo has not rejected the login, no damage stopped the workshop's writes, and the background
         workers run. `degraded`, because reads go on: PlanSo does not answer, a write has been waiting for long, an
-        order's writes are stopped, or the search index is being rebuilt. Only callers with an API key are told what is
-        wrong; anybody is told that the database does not answer.
+        order's writes are stopped, or the search index is being rebuilt. Only callers with an API key get what is
+        wrong; that the database does not answer is visible to all.
         """
         readiness = await evaluation.check()
         is_ready, silent_since, checks = readiness.is_ready, readiness.silent_since, readiness.checks

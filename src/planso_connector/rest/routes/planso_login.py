@@ -76,7 +76,7 @@ class SessionAnswer(Envelope):
 
 
 _CONFIGURED_ACCEPTED = "PlanSo accepted the configured user."
-_OTHER_ACCEPTED = "PlanSo accepted this user. The connector goes on with its configured one."
+_OTHER_ACCEPTED = "PlanSo accepted this user. The connector continues with its configured one."
 _INVALID_USERNAME = Problem(("body", "username"), "must not be empty", "string_too_short")
 
 

@@ -17,7 +17,7 @@ _UNDER_API = _EVERYWHERE | document_failures(401, 403, 422, invalid=UNKNOWN_PARA
 
 def make_router(prefix: str, tag: str, route_class: type[StrictQueryRoute] = StrictQueryRoute) -> APIRouter:
     """
-    A router whose routes the application adds to its own: `include_router` would build each route anew, and match in
+    A router whose routes the application adds to its own: `include_router` would build each route again, and match in
     two steps. Unknown query parameters are accepted outside of `/api`: load balancers and monitoring add their own.
     """
     if not prefix.startswith("/api"):

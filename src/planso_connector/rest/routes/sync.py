@@ -98,7 +98,7 @@ class SyncStatusAnswer(Envelope):
 
 
 _STARTED = build_example(SyncStarted)
-_JOIN_MESSAGE = "A run is under way already; this request joined it."
+_JOIN_MESSAGE = "A run is in progress already; this request joined it."
 _JOINED = _STARTED | {"message": _JOIN_MESSAGE, "joined": True}
 _NOT_RUNNING = dict.fromkeys(("phase", "done", "total", "started_at", "expected_end"))
 _IDLE = build_example(SyncStatusAnswer, message=build_example(RunAnswer)["message"], **_NOT_RUNNING)

@@ -70,7 +70,7 @@ STATUS_DESCRIPTIONS = {
     431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or sent something that can't be understood.",
     503: "The connector can't take it: its database is full, read-only, locked or unavailable; too many requests are "
-    "in flight or wait for PlanSo; its database or its lookup index is being built; or writes are stopped: a save did "
+    "in flight or wait for PlanSo; its database or its search index is being built; or writes are stopped: a save did "
     "damage and a person has to look, or `CONNECTOR_WRITES` is not `on`. With `Operation-Id` the write may have been "
     "recorded: look at that operation.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",

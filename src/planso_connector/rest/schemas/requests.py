@@ -40,7 +40,7 @@ _ACCEPTED = {
     FieldKind.MONTH: " A date as `16.12.2025` or `2025-12-16`, or a month as `12/2025` or `12/25`.",
     FieldKind.PAST_MONTH: " A date as `16.12.2015` or `2015-12-16`, or a month as `12/2015`. With a year of two digits "
     "the latest that is not after the next year: `01.07.65` is 1965.",
-    FieldKind.TIME: " A time: `08:30`, `08:30:00` or `8 Uhr`, a date may stand in front. Of a range as `14:00-16:00` "
+    FieldKind.TIME: " A time: `08:30`, `08:30:00` or `8 Uhr`, a date may precede it. Of a range as `14:00-16:00` "
     "its start is taken for `_from`, its end for `_to`.",
     FieldKind.DATETIME: " A date and time: `16.12.2025 12:08` or `2025-12-16T12:08:00`; the time may be missing. A "
     "time alone only where PlanSo holds a date that it goes with, or a time of day alone.",

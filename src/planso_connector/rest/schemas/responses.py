@@ -56,7 +56,7 @@ class PendingWrite(BaseModel):
 
 
 class FieldDoubt(BaseModel):
-    """A field that has no value although something stands there in PlanSo."""
+    """A field that has no value although PlanSo has something there."""
 
     field: str = described("The field's path, or `fields.` and a label.", "shop_date")
     text: str = described(

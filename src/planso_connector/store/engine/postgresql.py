@@ -85,7 +85,7 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification), "it rejects the user name or the password"),
     (errors.InvalidCatalogName, "there is no such database on this server"),
     ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
-    ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
+    ((errors.DeadlockDetected, errors.SerializationFailure), "other writes block it repeatedly"),
     (errors.ProtocolViolation, "the pooler before it has no connection for this in time"),
     ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
 )

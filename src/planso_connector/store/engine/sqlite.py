@@ -50,7 +50,7 @@ _UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.ReadOnlyError, "the file or its folder is read-only"),
     (apsw.CantOpenError, "the file can't be opened; does its folder exist, and may this user write there?"),
     (apsw.NotADBError, "the file is not a SQLite database"),
-    (apsw.CorruptError, "the file is damaged; restore it from a backup, or delete it and sync anew"),
+    (apsw.CorruptError, "the file is damaged; restore it from a backup, or delete it and sync again"),
     (apsw.IOError, "the disk reports an error"),
     (apsw.PermissionsError, "this user may not open the file"),
     (apsw.NoMemError, "there is no memory left"),
