@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from planso_connector.domain.folding import fold
 from planso_connector.domain.recognition.spoken_numbers import parse_number_word
-from planso_connector.domain.recognition.vocabulary import FILLER_WORDS
+from planso_connector.domain.recognition.spoken_words import FILLER_WORDS
 
 _AT = frozenset(["@", "at", "aet", "ett", "klammeraffe", "klammeraffen", "affenschwanz", "affe"])
 _SEPARATORS = {

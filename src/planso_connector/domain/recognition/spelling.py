@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition import vocabulary
+from planso_connector.domain.recognition import spoken_words
 from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
 from planso_connector.domain.recognition.plate import split_key
 from planso_connector.domain.recognition.spoken_numbers import NumberPart, parse_digits, read_parts
@@ -147,7 +147,7 @@ def _letter(
 
 def _letter_options(word: str) -> tuple[str, ...]:
     """What the name of a letter or a spelling word stands for."""
-    return vocabulary.LETTER_NAMES.get(word) or vocabulary.SPELLING_WORDS.get(word) or ()
+    return spoken_words.LETTER_NAMES.get(word) or spoken_words.SPELLING_WORDS.get(word) or ()
 
 
 def _read_repeated_letter(tokens: _Segments) -> tuple[Segment, int] | None:
@@ -160,7 +160,7 @@ def _read_repeated_letter(tokens: _Segments) -> tuple[Segment, int] | None:
 def _read_repetition(tokens: _Segments) -> tuple[int, int]:
     """How often what follows is meant, 2 to 4, and how many tokens say so; 0 where it isn't repeated."""
     words = [token.word for token in tokens[:2]]
-    times, used = vocabulary.REPETITIONS.get(words[0], 0), 1
+    times, used = spoken_words.REPETITIONS.get(words[0], 0), 1
     if not times and words[1:] == ["mal"]:
         times, used = _count(words[0]), 2
     if not times:
@@ -172,7 +172,7 @@ def _read_repetition(tokens: _Segments) -> tuple[int, int]:
 
 def _count(word: str) -> int:
     """2 to 4 in digits or words; 0 for anything else."""
-    count = int(word) if word in ("2", "3", "4") else vocabulary.DIGIT_WORDS.get(word, 0)
+    count = int(word) if word in ("2", "3", "4") else spoken_words.DIGIT_WORDS.get(word, 0)
     return count if 2 <= count <= 4 else 0
 
 
@@ -185,9 +185,9 @@ def _read_letter_with_example(tokens: _Segments) -> tuple[Segment, int] | None:
         return None
     word, named = words[example], _letter_options(words[0]) if at else ()
     initial = word[0].upper()
-    meant = vocabulary.SPELLING_WORDS.get(word, (initial,))[0]
+    meant = spoken_words.SPELLING_WORDS.get(word, (initial,))[0]
     agree = bool(named) and named[0][0] == initial
-    if not agree and (word not in vocabulary.SPELLING_WORDS or words[at] != "wie" or (at and not named)):
+    if not agree and (word not in spoken_words.SPELLING_WORDS or words[at] != "wie" or (at and not named)):
         return None
     sign = named[0] if agree and meant not in _UMLAUTS else meant
     return _letter(tokens[: example + 1], sign, is_unambiguous=agree, has_example=True)
@@ -198,7 +198,7 @@ def _read_umlaut(tokens: _Segments) -> tuple[Segment, int] | None:
     words = [token.word for token in tokens[:3]]
     if len(words) < 2 or "umlaut" not in words[:2]:
         return None
-    if words[1] == "umlaut" and vocabulary.SPELLING_WORDS.get(words[-1], ("",))[0] in _UMLAUT_VOWELS:
+    if words[1] == "umlaut" and spoken_words.SPELLING_WORDS.get(words[-1], ("",))[0] in _UMLAUT_VOWELS:
         return None  # the umlaut is the one that follows
     options = _letter_options(words[1] if words[0] == "umlaut" else words[0])
     if not options or options[0][0] not in _UMLAUT_VOWELS:
@@ -209,12 +209,12 @@ def _read_umlaut(tokens: _Segments) -> tuple[Segment, int] | None:
 def _read_listed_word(token: Segment) -> Segment | None:
     """A word with one meaning: a spelling word, a town, a correction, or a letter's unmistakable name."""
     word = token.word
-    if options := vocabulary.SPELLING_WORDS.get(word) or vocabulary.DISTRICT_TOWNS.get(word):
+    if options := spoken_words.SPELLING_WORDS.get(word) or spoken_words.DISTRICT_TOWNS.get(word):
         return replace(token, kind=SegmentKind.LETTERS, options=options, is_spelling_word=True)
-    if word in vocabulary.CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
+    if word in spoken_words.CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
         return replace(token, kind=SegmentKind.CORRECTION)
-    if word in vocabulary.UNAMBIGUOUS_LETTER_NAMES:
-        options = vocabulary.LETTER_NAMES[word]
+    if word in spoken_words.UNAMBIGUOUS_LETTER_NAMES:
+        options = spoken_words.LETTER_NAMES[word]
         return replace(token, kind=SegmentKind.LETTERS, options=options, is_unambiguous=True, is_letter_name=True)
     return None
 
@@ -224,9 +224,9 @@ def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
     token, following = tokens[0], tokens[1:2]
     text, word = token.text, token.word
     signs = re.sub(r"[^A-Z]", "", word.upper())
-    is_upper, is_filler = text == text.upper(), word in vocabulary.FILLER_WORDS
+    is_upper, is_filler = text == text.upper(), word in spoken_words.FILLER_WORDS
     digits_follow = bool(following) and following[0].is_glued and following[0].text.isdecimal()
-    is_vehicle = word in vocabulary.VEHICLE_WORDS and not digits_follow
+    is_vehicle = word in spoken_words.VEHICLE_WORDS and not digits_follow
     if not signs or (is_vehicle and (is_uppercase or not is_upper or signs not in DISTRICT_CODES)):
         return token
     if is_uppercase and is_filler and len(text) > 2:
@@ -234,7 +234,7 @@ def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
     if is_upper and len(signs) <= 6 and (len(text) <= 3 or digits_follow):
         is_unambiguous = not (is_uppercase and is_filler)
         return replace(token, kind=SegmentKind.LETTERS, options=(signs,), is_unambiguous=is_unambiguous)
-    names = vocabulary.LETTER_NAMES.get(word, ())
+    names = spoken_words.LETTER_NAMES.get(word, ())
     options = tuple(dict.fromkeys((*names, signs)))
     if is_filler:
         return replace(token, kind=SegmentKind.FILLER, options=options, is_letter_name=bool(names))
@@ -256,7 +256,7 @@ def _is_plate_before_number(signs: str, following: _Segments) -> bool:
 
 
 def _is_number(word: str) -> bool:
-    return word.isdecimal() or word in vocabulary.MAGNITUDES or parse_digits(word) is not None
+    return word.isdecimal() or word in spoken_words.MAGNITUDES or parse_digits(word) is not None
 
 
 def _read_number(tokens: _Segments) -> tuple[Segment, int] | None:
@@ -276,7 +276,7 @@ def _read_number(tokens: _Segments) -> tuple[Segment, int] | None:
             parts += [*between, part]
             at += used
             between, end = [], at
-        elif parts and (word in _AND or word in vocabulary.HESITATIONS):
+        elif parts and (word in _AND or word in spoken_words.HESITATIONS):
             between += [NumberPart()] if word in _AND else []
             at += 1
         else:
@@ -306,14 +306,14 @@ def _read_part(tokens: _Segments) -> tuple[NumberPart | None, int]:
         is_repeatable = part is not None and part.digits and part.times == 1
         return (replace(part, times=times), used + more) if part is not None and is_repeatable else (None, 0)
     word, following = tokens[0].word, tokens[1].word if len(tokens) > 1 else ""
-    if following in vocabulary.DIGIT_PLURALS and (count := _count(word)):
-        return NumberPart(str(vocabulary.DIGIT_PLURALS[following]), times=count), 2
+    if following in spoken_words.DIGIT_PLURALS and (count := _count(word)):
+        return NumberPart(str(spoken_words.DIGIT_PLURALS[following]), times=count), 2
     if word.isdecimal():
         return NumberPart("".join(str(int(sign)) for sign in word)), 1
-    if word in vocabulary.MAGNITUDES:
-        return NumberPart(magnitude=vocabulary.MAGNITUDES[word]), 1
+    if word in spoken_words.MAGNITUDES:
+        return NumberPart(magnitude=spoken_words.MAGNITUDES[word]), 1
     single = re.sub("^doppelt?", "", word)
     digits = parse_digits(single)
     if digits is None:
         return None, 0
-    return NumberPart(digits, times=1 if single == word else 2, is_english_tens=word in vocabulary.ENGLISH_TENS), 1
+    return NumberPart(digits, times=1 if single == word else 2, is_english_tens=word in spoken_words.ENGLISH_TENS), 1

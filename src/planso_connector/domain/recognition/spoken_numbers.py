@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from planso_connector.domain.recognition.vocabulary import BELOW_100, DIGIT_WORDS, GERMAN_TENS
+from planso_connector.domain.recognition.spoken_words import BELOW_100, DIGIT_WORDS, GERMAN_TENS
 
 MAX_READINGS = 6
 """Readings of one group of numbers that are kept."""

@@ -9,7 +9,7 @@ from itertools import accumulate, islice, pairwise, product
 from planso_connector.domain.folding import fold_plate
 from planso_connector.domain.recognition.plate import SpokenPlate, split_key, strip_season
 from planso_connector.domain.recognition.spelling import Segment, SegmentKind
-from planso_connector.domain.recognition.vocabulary import HESITATIONS, PLATE_LABELS, PLATE_SUFFIXES
+from planso_connector.domain.recognition.spoken_words import HESITATIONS, PLATE_LABELS, PLATE_SUFFIXES
 
 MAX_PLATES = 20
 

@@ -15,7 +15,7 @@ from planso_connector.domain.recognition.spoken_plates import (
     find_plates,
     rank_plates,
 )
-from planso_connector.domain.recognition.vocabulary import NAME_LABELS, PHONE_LABELS, VEHICLE_WORDS
+from planso_connector.domain.recognition.spoken_words import NAME_LABELS, PHONE_LABELS, VEHICLE_WORDS
 
 _MIN_PHONE_DIGITS = 7
 _MAX_PHONE_DIGITS = 15

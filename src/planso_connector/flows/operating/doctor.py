@@ -19,7 +19,7 @@ from planso_connector.planso.pages.change_plan import describe_candidate
 from planso_connector.planso.pages.field_locator import FieldLocation
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.pages.parts import parse_parts
-from planso_connector.planso.pages.tabs import parse_tab
+from planso_connector.planso.pages.tab_parser import parse_tab
 from planso_connector.planso.profile import Profile
 from planso_connector.store.unreadable_pages import UnreadablePage
 

@@ -48,7 +48,7 @@ from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form, FormMissing
 from planso_connector.planso.pages.parts import parse_parts
 from planso_connector.planso.pages.redact import redact_content
-from planso_connector.planso.pages.tabs import ParsedTab, parse_tab, tab_parameters
+from planso_connector.planso.pages.tab_parser import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.encoding import encode_save
 from planso_connector.planso.saving.pairs import select_pairs

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PageChanged, PageTooLarge
 from planso_connector.planso.pages.tab_page import MAX_ROWS, MAX_TEXT_LENGTH, Link, Table
-from planso_connector.planso.pages.tabs import MAX_LINKS, MAX_PAIRS, MAX_TABLES, ParsedTab, parse_tab, tab_parameters
+from planso_connector.planso.pages.tab_parser import (
+    MAX_LINKS,
+    MAX_PAIRS,
+    MAX_TABLES,
+    ParsedTab,
+    parse_tab,
+    tab_parameters,
+)
 from planso_connector.planso.profile import Profile
 
 
