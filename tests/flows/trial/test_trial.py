@@ -346,7 +346,7 @@ def test_a_trial_is_refused_where_it_could_interfere(setup: Setup) -> None:
     assert (waiting.exit_code, "1 writes to order 123 are pending" in waiting.stderr) == (1, True)
     other = next(order_id for order_id in setup.sandbox.order_ids() if order_id != ORDER)
     beside = setup.run_trial(order=other)
-    assert (beside.exit_code, "Another trial is under way" in beside.stderr) == (1, True)
+    assert (beside.exit_code, "Another trial is running" in beside.stderr) == (1, True)
     assert setup.save_count == 0
 
 
@@ -360,7 +360,7 @@ def test_writes_to_the_order_are_stopped_during_a_trial(setup: Setup) -> None:
             async with aclosing(built.trial.run(plan)) as findings:
                 assert (await anext(findings)).step == "unchanged"
                 refused = await asyncio.to_thread(service.put, ORDER, remarks="meanwhile")
-                assert (refused.status_code, "a trial of saving is under way" in refused.text) == (503, True)
+                assert (refused.status_code, "a trial of saving is running" in refused.text) == (503, True)
                 assert (await asyncio.to_thread(service.put, other, remarks="x")).status_code == 200
             with pytest.raises(NotPossible, match="trial"):
                 await built.trial.prepare(ORDER)
