@@ -54,8 +54,8 @@ def create(*arguments: str, **environment: str) -> tuple[str, str]:
 
 def test_a_keys_life_beside_a_running_connector(tmp_path: Path, environment: dict[str, str]) -> None:
     """
-    The first key closes the door of the running connector; last use, accesses, rotation and revocation are seen from
-    the other process at once. No key is in any log line or in the database's files, and none is listed.
+    The first key closes the running connector to requests without one; last use, accesses, rotation and revocation are
+    seen from the other process at once. No key is in any log line or in the database's files, and none is listed.
     """
     with connector_process({**environment, "CONNECTOR_LOG_LEVEL": "debug"}, tmp_path) as connector:
         connector.wait_for_sync()

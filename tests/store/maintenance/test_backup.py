@@ -349,8 +349,8 @@ def refused(store: Store, key: str | None) -> bool:
 def test_a_restore_does_not_reopen_the_api(sqlite_path: Path, tmp_path: Path) -> None:
     """
     Of keys the database of before knows best: one that was revoked, or got a new secret, after the backup stays so, and
-    one that was made since is good. One that it never had, and all where it can't be read, are revoked. The door that
-    the first key closed stays closed.
+    one that was made since is good. One that it never had, and all where it can't be read, are revoked. Requests
+    without a key stay rejected, as since the first key.
     """
     url = f"sqlite:///{sqlite_path}"
     empty, copy = tmp_path / "empty.db", tmp_path / "copy.db"

@@ -34,8 +34,8 @@ class _CachedResponse:
 
 class ResponseCacheMiddleware:
     """
-    `get_data_version` differs after each commit to the database by anyone; None, nothing is cached, if that can't be
-    told. `on_routed` gets method and route of each cached response, which no router sees.
+    `get_data_version` differs after each commit to the database by anyone; None if unknown, and
+    then nothing is cached. `on_routed` gets method and route of each cached response, which no router sees.
     """
 
     def __init__(
