@@ -156,7 +156,6 @@ def _is_own_request(operation: Operation, caller: Caller) -> bool:
 
 
 def serialize_operation(operation: Operation, caller: Caller) -> dict[str, Any]:
-    """The operation as JSON."""
     can_read = can_read_orders(caller)
     differences = operation.differences or ()
     overwritten = [one for one in differences if one["verdict"] == Verdict.OVERWRITTEN]

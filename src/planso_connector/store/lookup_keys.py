@@ -123,7 +123,6 @@ _CANDIDATES = select(
 
 
 def build_keys(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:
-    """The keys of an order."""
     return frozenset(_keys(plate or "", person or "", phone or "", email or ""))
 
 

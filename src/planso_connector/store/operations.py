@@ -371,7 +371,6 @@ def get(tx: Transaction, operation_id: str) -> Operation | None:
 
 
 def list_pending_orders(tx: Transaction) -> set[int]:
-    """The orders that have a pending operation."""
     return {row["order_id"] for row in tx.fetch_all(_ORDERS_PENDING)}
 
 

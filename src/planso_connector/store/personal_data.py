@@ -178,7 +178,6 @@ def _mirror_state(order: Row) -> MirrorState:
 
 
 def list_pending(tx: Transaction, order_id: int) -> list[str]:
-    """The ids of an order's pending operations."""
     rows = tx.fetch_all(_BY_ORDER["operations"], of_order=order_id)
     return [row["id"] for row in rows if row["state"] == OperationState.PENDING]
 

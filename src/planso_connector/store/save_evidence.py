@@ -90,7 +90,6 @@ def has_clean_save(tx: Transaction) -> bool:
 
 
 def load_trial(tx: Transaction) -> TrialOutcome | None:
-    """The last write trial."""
     found = tx.fetch_all(_GET)
     return TrialOutcome.from_json(json.loads(found[0]["trial"])) if found and found[0]["trial"] else None
 

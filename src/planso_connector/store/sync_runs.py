@@ -47,13 +47,9 @@ class Trigger(StrEnum):
     """What started a run."""
 
     SCHEDULE = "schedule"
-    """The schedule."""
     REQUEST = "request"
-    """A caller's request."""
     START = "start"
-    """The connector's start."""
     COMMAND = "command"
-    """The command line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,7 +276,6 @@ def _delete_pages_read_since(tx: Transaction, progress: RunProgress) -> None:
 
 
 def _summarize(progress: RunProgress) -> str:
-    """The run's message to callers."""
     sentences = []
     if progress.failed:
         sentences.append(

@@ -63,9 +63,7 @@ class TrialPlan:
 
 
 @dataclass(slots=True)
-class _Run:
-    """A trial in progress."""
-
+class _TrialInProgress:
     plan: TrialPlan
     operation: str
     recorder: OutcomeRecorder
@@ -171,7 +169,7 @@ class TrialFlow:
         if not leases.acquire(tx, LEASE, holder=operation, now=format_instant(now), until=until):
             raise NotPossible("Another trial is running in this workshop; wait until it ends.")
 
-    async def _start(self, plan: TrialPlan, operation: str, recorder: OutcomeRecorder) -> _Run:
+    async def _start(self, plan: TrialPlan, operation: str, recorder: OutcomeRecorder) -> _TrialInProgress:
         mirrored = await self._reader.load_mirrored(plan.order_id)
         form = await self._read(plan.order_id, mirrored)
         profile = self._profile
@@ -181,7 +179,7 @@ class TrialFlow:
         text, date = self._choose_changes(form)
         evidence = await self._database.read(save_evidence.load)
         saver = TrialSaver(self._planso, self._live, self._clock, profile, form, mirrored, evidence.prior_saves)
-        return _Run(plan, operation, recorder, mirrored, saver, text, date, profile.save)
+        return _TrialInProgress(plan, operation, recorder, mirrored, saver, text, date, profile.save)
 
     async def _read(self, order_id: int, mirrored: Order | None) -> Form:
         return replace(await self._live.read_existing(order_id, mirrored), profile=self._profile)
@@ -195,7 +193,7 @@ class TrialFlow:
 
     # -- the steps
 
-    async def _run_steps(self, run: _Run) -> AsyncGenerator[Finding]:
+    async def _run_steps(self, run: _TrialInProgress) -> AsyncGenerator[Finding]:
         yield await self._save_unchanged(run)
         yield await self._change_and_revert(run, "text", run.text)
         if run.date is not None:
@@ -204,21 +202,21 @@ class TrialFlow:
         yield Finding("speed", is_ok=True, message=await measure_concurrency(self._planso, run.plan.order_id))
         yield await check_sessions(self._planso, run.plan.order_id)
 
-    async def _save_unchanged(self, run: _Run) -> Finding:
+    async def _save_unchanged(self, run: _TrialInProgress) -> Finding:
         await self._check_stops(run)
         save = await run.saver.save(lambda form: _plan_unchanged(form, run.text))
         self._check(run, save)
         message = f"The form was saved unchanged, {save.pair_count} values; it holds what it held, in all controls."
         return Finding("unchanged", is_ok=True, message=message)
 
-    async def _change_and_revert(self, run: _Run, step: str, change: TrialChange) -> Finding:
+    async def _change_and_revert(self, run: _TrialInProgress, step: str, change: TrialChange) -> Finding:
         await self._check_stops(run)
         self._check(run, await run.saver.save(lambda form: form.plan(change.requested)))
         await run.saver.revert()
         message = f"'{change.label}' was changed and put back; nothing else changed."
         return Finding(step, is_ok=True, message=message)
 
-    async def _try_partial_save(self, run: _Run) -> Finding:
+    async def _try_partial_save(self, run: _TrialInProgress) -> Finding:
         if run.style.sends == "changed":
             return Finding("only changes", is_ok=True, message="This profile sends only what changes already.")
         await self._check_stops(run)
@@ -234,7 +232,7 @@ class TrialFlow:
         how = "only what changes can be sent" if result.style else "the whole form goes with each save, as before"
         return Finding("only changes", is_ok=True, message=f"{result.reason}: {how}.")
 
-    async def _check_stops(self, run: _Run) -> None:
+    async def _check_stops(self, run: _TrialInProgress) -> None:
         """Between steps, when the order is as before. Raises NotPossible where the workshop's writes were stopped."""
 
         def work(tx: Transaction) -> None:
@@ -245,7 +243,7 @@ class TrialFlow:
 
         await self._database.write(work)
 
-    def _check(self, run: _Run, save: TrialSave) -> None:
+    def _check(self, run: _TrialInProgress, save: TrialSave) -> None:
         """Count a save that did what was asked. Raises DamagingSave, PlansoRefused, PlansoUnsure."""
         if not save.assessment.is_clean:
             raise DamagingSave(save)
@@ -260,7 +258,7 @@ class TrialFlow:
 
     # -- the end
 
-    async def _succeed(self, run: _Run) -> Finding:
+    async def _succeed(self, run: _TrialInProgress) -> Finding:
         configured = self._profile.save
         known = tuple(name for name in run.saver.profile.save.known if name not in configured.known)
         outcome = replace(self._build_outcome(run, is_clean=True), sends=run.style.sends, known=known)
@@ -278,7 +276,7 @@ class TrialFlow:
             )
         return Finding("outcome", is_ok=True, message=message)
 
-    async def _fail(self, run: _Run, error: ConnectorError) -> Finding:
+    async def _fail(self, run: _TrialInProgress, error: ConnectorError) -> Finding:
         """Something did not work, without damage."""
         if isinstance(error, PlansoUnsure):
             return await self._leave_unreverted(run, str(error))
@@ -292,7 +290,7 @@ class TrialFlow:
         known = "The order is as it was; how this PlanSo saves is known no better than before."
         return Finding("outcome", is_ok=False, message=f"{str(error).rstrip('.')}. {known}")
 
-    async def _leave_unreverted(self, run: _Run, reason: str) -> Finding:
+    async def _leave_unreverted(self, run: _TrialInProgress, reason: str) -> Finding:
         unreverted = run.saver.list_unreverted()
         await run.recorder.record_unreverted(unreverted, reason, run.saver.started_at)
         order_id = run.plan.order_id
@@ -303,7 +301,7 @@ class TrialFlow:
         )
         return Finding("outcome", is_ok=False, message=message, rows=_to_rows(unreverted))
 
-    async def _stop_for_damage(self, run: _Run, save: TrialSave) -> Finding:
+    async def _stop_for_damage(self, run: _TrialInProgress, save: TrialSave) -> Finding:
         outcome = self._build_outcome(run, is_clean=False)
         differences = await run.recorder.record_damage(outcome, save, run.saver, run.mirrored)
         message = (
@@ -313,7 +311,7 @@ class TrialFlow:
         )
         return Finding("outcome", is_ok=False, message=message, rows=_to_rows(differences))
 
-    def _build_outcome(self, run: _Run, *, is_clean: bool) -> TrialOutcome:
+    def _build_outcome(self, run: _TrialInProgress, *, is_clean: bool) -> TrialOutcome:
         now = format_instant(self._clock())
         controls = list_form_controls(control.name for control in run.saver.original.markup.controls)
         return TrialOutcome(now, run.plan.order_id, run.operation, self._fingerprint, controls, is_clean)

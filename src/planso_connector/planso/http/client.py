@@ -60,8 +60,6 @@ T = TypeVar("T")
 OnPageChanged = Callable[[PageChanged, int | None], Awaitable[None]]
 """Awaited with the error and the order's id before a PageChanged is raised."""
 
-MAX_RESPONSE_BYTES = 4_000_000
-
 BOARD_SIZE_FACTOR = 2
 """The board may be this many times as large as another page: unlike a form it grows with the workshop."""
 
@@ -91,7 +89,7 @@ class PlansoClient:
         *,
         throttle: Throttle,
         timeout: float = 30.0,
-        max_answer: int = MAX_RESPONSE_BYTES,
+        max_answer: int = 4_000_000,
         already_rejected: bool = False,
         on_login: OnLogin | None = None,
         on_exchange: OnExchange | None = None,

@@ -40,7 +40,6 @@ class FieldLocation:
     """
 
     name: str
-    """The label or the column that was looked for."""
     is_column: bool
     entries: tuple[FormEntry, ...]
     ambiguity: str = ""

@@ -244,7 +244,6 @@ def _parse_literal(code: str) -> str | None:
 
 
 def _parse_text(literal: str) -> str:
-    """The value of a JavaScript string literal."""
     text = _ESCAPE.sub(_unescape, literal[1:-1])
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes can be one character
 

@@ -60,7 +60,6 @@ class HarEntry:
     status: int
     location: str
     text: str | None
-    """The response's body."""
 
     @property
     def host(self) -> str:

@@ -42,7 +42,6 @@ class RecordedForm:
     form: Form
     order_id: int | None
     order_parameter: str
-    """The parameter that named the order."""
     table_id: int | None
 
 
