@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from bench import plain
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 

@@ -40,7 +40,7 @@ from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.http.request_queue import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest import application
@@ -55,8 +55,8 @@ from planso_connector.store.maintenance import migrate
 from planso_connector.store.sync_runs import Trigger
 from planso_connector.workers import retention as retention_worker
 from planso_connector.workers import startup
-from planso_connector.workers.schedule import Schedule
 from planso_connector.workers.supervisor import Supervisor, Worker
+from planso_connector.workers.sync_schedule import Schedule
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from planso_connector.domain.reconcile import ReconcilePolicy
-from planso_connector.domain.workhours import WorkHours
+from planso_connector.domain.sync_hours import WorkHours
 from planso_connector.flows.operating.retention import RetentionPeriods
 from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin

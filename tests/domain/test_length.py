@@ -18,7 +18,7 @@ from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.fields import FIELDS, TEXT_KINDS, FieldKind, OrderField
 from planso_connector.domain.folding import MAX_KEY_LENGTH, fold, fold_key, fold_plate, normalize_unicode
 from planso_connector.domain.saving.appending import AppendableText
-from planso_connector.domain.saving.derivation import RequestedChange, is_audit_stamp, is_derived
+from planso_connector.domain.saving.harmless_differences import RequestedChange, is_audit_stamp, is_derived
 from planso_connector.domain.saving.snapshot import ControlState
 from planso_connector.domain.saving.text_damage import is_garbled, is_same_after_normalisation
 from planso_connector.planso.pages.text import has_tags, label_key, to_one_line, unescape_markup

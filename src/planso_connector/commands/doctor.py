@@ -11,7 +11,7 @@ from planso_connector import app as root
 from planso_connector.commands.console import configure_logs, err, fail, load_settings, out, report_errors, run
 from planso_connector.flows.operating import doctor as doctor_flow
 from planso_connector.flows.trial.trial import TrialPlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.settings import Settings
 from planso_connector.store import unreadable_pages
 

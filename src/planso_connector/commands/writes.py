@@ -21,8 +21,8 @@ from planso_connector.commands.console import (
     run,
 )
 from planso_connector.domain.operation import Operation, OperationState
-from planso_connector.domain.saving.differences import Difference
 from planso_connector.domain.saving.restoring import select_restorable
+from planso_connector.domain.saving.verdicts import Difference
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.settings import Settings

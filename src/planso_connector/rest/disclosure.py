@@ -17,7 +17,7 @@ from planso_connector.domain.notes import RequestNote, split_notes
 from planso_connector.domain.operation import Action, Conflict, Operation, OperationState
 from planso_connector.domain.order import OversizedText
 from planso_connector.domain.saving.appending import target_field, target_fields
-from planso_connector.domain.saving.differences import Difference, Verdict, describe_differences
+from planso_connector.domain.saving.verdicts import Difference, Verdict, describe_differences
 from planso_connector.flows.writing.dry_run import Preview
 
 _HARMLESS = (

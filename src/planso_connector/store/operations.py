@@ -32,7 +32,7 @@ from sqlalchemy import (
 from planso_connector.domain.clock import Instant, format_instant, latest_plausible_expiry, parse_instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.domain.saving.differences import Difference
+from planso_connector.domain.saving.verdicts import Difference
 from planso_connector.domain.stored_errors import is_invalid_request
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.transaction import Row, Transaction

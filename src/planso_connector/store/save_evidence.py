@@ -9,9 +9,9 @@ from sqlalchemy import Text, bindparam, case, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import Instant
-from planso_connector.domain.saving.assessment import PriorSaves
-from planso_connector.domain.saving.differences import Difference, Verdict
+from planso_connector.domain.saving.damage_assessment import PriorSaves
 from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
+from planso_connector.domain.saving.verdicts import Difference, Verdict
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import save_effects, save_evidence

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from planso_connector.domain.errors import Invalid
 from planso_connector.domain.fields import Value
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from tests.planso.conftest import form_of
 
 PERSON = "<div class=field><label>Fahrername</label><input name='f[1]' value='Muster'></div>"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.errors import Invalid
 from planso_connector.domain.fields import Value
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from tests.planso.conftest import form_of
 
 CONTENT = """<form><input type=hidden name=token value=t>

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.errors import Invalid
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from tests.planso.conftest import form_of
 
 TEXTS = st.text(st.sampled_from('aä"<&\n 0'), max_size=4)

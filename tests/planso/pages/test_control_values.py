@@ -6,7 +6,7 @@ import pytest
 
 from planso_connector.domain.errors import Invalid
 from planso_connector.domain.fields import Value
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from tests.planso.conftest import form_of
 
 

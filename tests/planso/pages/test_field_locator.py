@@ -12,7 +12,7 @@ from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.planso_columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.flows.operating.doctor import report_field_controls, report_fields
 from planso_connector.planso.pages.column_names import candidate_columns
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from tests.planso.conftest import PROFILE, form_of
 from tests.planso.pages.forms import PERSON, find_changes, labelled_input
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PageChanged
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.pages.text import clean_label, label_key
 from tests.planso.conftest import PROFILE, form_of
 

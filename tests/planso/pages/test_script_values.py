@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from planso_connector.domain.errors import Invalid
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from tests.planso.conftest import PROFILE
 from tests.planso.pages.forms import PERSON
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from planso_connector.domain.errors import EditConflict, Invalid, NotPossible, Problem
 from planso_connector.domain.operation import Conflict, Operation, OperationState
-from planso_connector.domain.saving.differences import Difference, select_damage
+from planso_connector.domain.saving.verdicts import Difference, select_damage
 
 SubmittedValues = Mapping[str, Sequence[str]]
 """The values that a browser submits, by control name."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.planso.http.request_queue import urgent_requests
 from planso_connector.store import rejected_logins
 from planso_connector.store.engine.database import Database
 

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_instant
 from planso_connector.domain.errors import NotFound, PlansoError, TooManyWaiting
-from planso_connector.domain.workhours import WorkHours
+from planso_connector.domain.sync_hours import WorkHours
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.writing.read_back import LiveForms
-from planso_connector.planso.http.throttle import urgent_requests
-from planso_connector.planso.pages.form import FormMissing
+from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.pages.form_parser import FormMissing
 from planso_connector.store.orders import StoredOrder
 
 STALE_AFTER_RUNS = 3

@@ -28,7 +28,7 @@ from planso_connector.domain.order import (
 from planso_connector.domain.page_drift import Doubt, check_form, check_parts, find_oversized
 from planso_connector.domain.reconcile import fingerprint_entry
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.pages.form import Form, FormMissing
+from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.store import history, orders, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.orders import SaveOutcome

@@ -12,7 +12,7 @@ from planso_connector.domain.errors import Invalid
 from planso_connector.flows.trial.saves import TrialSave, TrialSaver
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.control import Control
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.saving.save_style import SaveStyle
 
 BOX_TYPES = frozenset({"checkbox", "radio"})

@@ -10,8 +10,8 @@ from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import Damaged
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import Order
-from planso_connector.domain.saving.differences import Difference, Verdict, select_damage
 from planso_connector.domain.saving.style_status import TrialOutcome
+from planso_connector.domain.saving.verdicts import Difference, Verdict, select_damage
 from planso_connector.flows.trial.saves import TrialSave, TrialSaver
 from planso_connector.flows.writing.read_back import apply_reading
 from planso_connector.store import leases, operations, orders, save_evidence, write_stops

@@ -11,16 +11,16 @@ from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import ConnectorError, PlansoRefused, PlansoUnavailable, PlansoUnsure
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
-from planso_connector.domain.saving.assessment import Assessment, PriorSaves, assess_save
-from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
+from planso_connector.domain.saving.damage_assessment import Assessment, PriorSaves, assess_save
 from planso_connector.domain.saving.snapshot import ControlState, find_changed_columns
+from planso_connector.domain.saving.verdicts import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.flows.syncing.read_order import EmptyForm
 from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.planso.http.request_queue import urgent_requests
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.planso.saving.pairs import select_pairs

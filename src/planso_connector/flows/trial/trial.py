@@ -17,8 +17,8 @@ from planso_connector.domain.errors import ConnectorError, NotPossible, PlansoRe
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.operation import generate_operation_id
 from planso_connector.domain.order import Order
-from planso_connector.domain.saving.differences import Difference
 from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
+from planso_connector.domain.saving.verdicts import Difference
 from planso_connector.flows.operating.doctor import Finding, check_sessions
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.trial.partial_save import PartialSaveTrial
@@ -34,7 +34,7 @@ from planso_connector.flows.trial.trial_changes import (
 from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.planso.saving.save_style import SaveStyle

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from planso_connector.domain.errors import Invalid
 from planso_connector.domain.fields import Value
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 
 TEST_LINE = "Test der Schnittstelle (PlanSo Connector), wird gleich wieder gelöscht."
 """Stands in the order for a moment. It holds a letter that a wrong encoding breaks."""

@@ -13,7 +13,7 @@ from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.saving import appending
 from planso_connector.domain.saving.appending import AppendableText
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 
 
 def resolve(

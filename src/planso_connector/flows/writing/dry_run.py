@@ -20,9 +20,9 @@ from planso_connector.flows.writing.preconditions import apply_preconditions
 from planso_connector.flows.writing.push_create import select_defaults
 from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.planso.http.request_queue import urgent_requests
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 
 DRY_RUN_TIMEOUT = 15.0
 """Seconds."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planso_connector.domain.fields import BY_PATH, MAX_SHOWN_LENGTH, Value
-from planso_connector.domain.saving.differences import Difference, Verdict
 from planso_connector.domain.saving.snapshot import Snapshot
+from planso_connector.domain.saving.verdicts import Difference, Verdict
 from planso_connector.domain.values import are_equal, is_empty_value
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.store.history import Change
 

@@ -7,7 +7,7 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.saving.equivalence import is_equivalent
 from planso_connector.flows.writing import appending
 from planso_connector.flows.writing.read_back import apply_reading
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 
 
 def apply_preconditions(

@@ -9,7 +9,7 @@ from random import Random
 
 import structlog
 
-from planso_connector.domain import retry, stored_errors
+from planso_connector.domain import stored_errors, write_backoff
 from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import (
     AmbiguousCreate,
@@ -26,7 +26,7 @@ from planso_connector.domain.errors import (
 from planso_connector.domain.notes import split_notes
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.appending import target_fields
-from planso_connector.domain.saving.assessment import StopScope
+from planso_connector.domain.saving.damage_assessment import StopScope
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.claim import Claim, Postponed, PostponedByStop
 from planso_connector.flows.writing.push_create import CreatePush
@@ -34,7 +34,7 @@ from planso_connector.flows.writing.push_delete import DeletePush
 from planso_connector.flows.writing.push_update import UpdatePush
 from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack, SavedOtherwise
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.planso.http.request_queue import urgent_requests
 from planso_connector.store import operations, orders, save_evidence, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.history import Author
@@ -171,7 +171,7 @@ class Pusher:
     async def _postpone(self, claim: Claim, postponed: Postponed) -> None:
         operation, now = claim.operation, self._clock()
         next_at: Instant = format_instant(
-            postponed.not_before or now + retry.compute_backoff(operation.attempts, self._dice)
+            postponed.not_before or now + write_backoff.compute_backoff(operation.attempts, self._dice)
         )
         if not isinstance(postponed, PostponedByStop):  # while writes are stopped, the deadline does not count
             next_at = min(next_at, max(claim.deadline or next_at, format_instant(now)))

@@ -33,9 +33,9 @@ from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack, SavedOtherwise
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.planso.http.request_queue import urgent_requests
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form, FormMissing
+from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.store import operations, orders
 from planso_connector.store.engine.database import Database, Transaction

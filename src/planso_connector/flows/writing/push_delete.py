@@ -21,8 +21,8 @@ from planso_connector.flows.writing.preconditions import apply_preconditions
 from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.throttle import urgent_requests
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.pages.form_parser import Form
 
 MAX_DELETIONS = 2
 """How often a deletion is sent at most: again only where an expired session kept PlanSo from carrying out the first."""

@@ -28,9 +28,9 @@ from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.saving import restoring
 from planso_connector.domain.saving.appending import target_fields
-from planso_connector.domain.saving.assessment import Assessment, StopScope, assess_save
-from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
+from planso_connector.domain.saving.damage_assessment import Assessment, StopScope, assess_save
 from planso_connector.domain.saving.snapshot import Snapshot, find_changed_columns
+from planso_connector.domain.saving.verdicts import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.writing import appending, overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
@@ -39,7 +39,7 @@ from planso_connector.flows.writing.read_back import FormAfterSave, LiveForms, R
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.store import history, operations, save_evidence
 from planso_connector.store.engine.database import Database

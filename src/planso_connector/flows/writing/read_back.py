@@ -22,14 +22,14 @@ from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import FormReading, Order, has_identity, is_emptied, update_from_form
 from planso_connector.domain.page_drift import check_form
-from planso_connector.domain.saving.assessment import StopScope
-from planso_connector.domain.saving.differences import Difference, select_damage
+from planso_connector.domain.saving.damage_assessment import StopScope
 from planso_connector.domain.saving.identity import find_differing_fields, is_other_order
 from planso_connector.domain.saving.snapshot import find_changed_columns
+from planso_connector.domain.saving.verdicts import Difference, select_damage
 from planso_connector.flows.syncing.read_order import RECHECK_DELAY, EmptyForm, OrderReader
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import urgent_requests
-from planso_connector.planso.pages.form import Form, FormMissing
+from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 
 RETRY_PAUSES = (0.0, 0.3, 1.0, 2.0, 4.0)

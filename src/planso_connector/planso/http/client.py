@@ -38,15 +38,15 @@ from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
 from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
 from planso_connector.planso.http.parser_thread import run_parser
 from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, get_info
+from planso_connector.planso.http.request_queue import Throttle
 from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
-from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.http.transport import ThrottledTransport
 from planso_connector.planso.http.urls import get_origin, parse_base_url
-from planso_connector.planso.pages.board import parse_board
+from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form, FormMissing
-from planso_connector.planso.pages.parts import parse_parts
+from planso_connector.planso.pages.form_parser import Form, FormMissing
+from planso_connector.planso.pages.parts_parser import parse_parts
 from planso_connector.planso.pages.redact import redact_content
 from planso_connector.planso.pages.tab_parser import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
@@ -117,7 +117,7 @@ class PlansoClient:
             transport=self._transport,
         )
         self._credentials = (username, password)
-        self._rejected_credentials: set[bytes] = set()
+        self._rejected_logins: set[bytes] = set()
         self._salt = secrets.token_bytes(16)
         self._credentials_lock = asyncio.Lock()
 
@@ -258,13 +258,13 @@ class PlansoClient:
     async def _try_credentials(self, username: str, password: str) -> None:
         digest = hashlib.blake2b(f"{username}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
         is_own_rejected = (username, password) == self._credentials and self.login_status.state == "rejected"
-        if is_own_rejected or digest in self._rejected_credentials:
+        if is_own_rejected or digest in self._rejected_logins:
             raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
         auth = SessionAuth(Account(self._app, username, password))
         try:
             await self._send_login(auth)
         except LoginRejected:
-            self._rejected_credentials.add(digest)
+            self._rejected_logins.add(digest)
             raise LoginRejected("PlanSo rejected the user name or the password") from None
         await self._log_out(auth)
 

@@ -7,7 +7,7 @@ from planso_connector.domain.saving.snapshot import ControlState
 from planso_connector.domain.values import is_empty_value
 from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue
 from planso_connector.planso.pages.control import NEVER_SENT_TYPES, Control, FormEntry
-from planso_connector.planso.pages.form import Form, serialise_control
+from planso_connector.planso.pages.form_parser import Form, serialise_control
 
 _BOX_TYPES = ("checkbox", "radio")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from planso_connector.planso.pages.board import parse_order_id
+from planso_connector.planso.pages.board_parser import parse_order_id
 from planso_connector.planso.saving.browser_comparison import HARMFUL_REASONS, compare_with_browser
 from planso_connector.planso.saving.har import HarEntry
 from planso_connector.planso.saving.learned_profile import LearnedProfile

@@ -1,7 +1,7 @@
 """Select which pairs of a form a save sends. Pure."""
 
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.saving.encoding import Pairs, convert_line_breaks
 from planso_connector.planso.saving.save_style import SaveStyle
 

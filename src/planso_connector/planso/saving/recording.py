@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.http.decoding import LOGIN_FIELD
-from planso_connector.planso.pages.board import parse_board, parse_order_id
-from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.board_parser import parse_board, parse_order_id
+from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.body_decoding import (
     DecodedBody,

@@ -14,7 +14,7 @@ import httpx2
 
 from planso_connector.domain.errors import PlansoRefused, PlansoUnsure
 from planso_connector.planso.http.decoding import NotJson, parse_json
-from planso_connector.planso.pages.board import parse_order_id
+from planso_connector.planso.pages.board_parser import parse_order_id
 from planso_connector.planso.pages.text import to_one_line
 from planso_connector.planso.saving.save_style import ResponseStyle
 

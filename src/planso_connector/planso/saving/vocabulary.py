@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
 
-from planso_connector.planso.pages.board import parse_order_id
+from planso_connector.planso.pages.board_parser import parse_order_id
 from planso_connector.planso.pages.redact import contains_personal_data, known_label_keys
 from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.saving.recording import RecordedForm, Recording, get_request_parameters

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from planso_connector.domain.errors import PageChanged
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part
-from planso_connector.planso.pages.parts import parse_parts
+from planso_connector.planso.pages.parts_parser import parse_parts
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from tests.planso.conftest import PROFILE, client

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from planso_connector.planso.http.adaptive_limit import (
+from planso_connector.planso.http.adaptive_throttle import (
     FIRST_PAUSE,
     MAX_PAUSE,
     MAX_WRITE_PAUSE,
@@ -18,7 +18,7 @@ from planso_connector.planso.http.adaptive_limit import (
     AdaptiveLimit,
     parse_retry_after,
 )
-from planso_connector.planso.http.throttle import Attempt
+from planso_connector.planso.http.request_queue import Attempt
 from tests.planso.manual_clock import ManualClock
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.workhours import FEDERAL_STATES, WorkHours
+from planso_connector.domain.sync_hours import FEDERAL_STATES, WorkHours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = timedelta(minutes=1)
@@ -274,7 +274,7 @@ def test_any_text_is_hours_or_is_refused(text: str) -> None:
 def test_holidays_are_loaded_at_first_use() -> None:
     """Neither import, parse nor `00:00-24:00` loads `holidays`, which takes most of a second and 45 MB."""
     code = (
-        "import sys; from datetime import UTC, datetime; from planso_connector.domain.workhours import WorkHours;"
+        "import sys; from datetime import UTC, datetime; from planso_connector.domain.sync_hours import WorkHours;"
         "WorkHours.parse('07:00-19:00', holidays_of='BY');"
         "WorkHours.parse('00:00-24:00').is_open(datetime(2026, 12, 25, tzinfo=UTC));"
         "sys.exit('holidays' in sys.modules)"

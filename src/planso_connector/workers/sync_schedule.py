@@ -8,7 +8,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain.clock import Clock
-from planso_connector.domain.workhours import WorkHours
+from planso_connector.domain.sync_hours import WorkHours
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 
 log = structlog.get_logger(__name__)

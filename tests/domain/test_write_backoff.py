@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.retry import FIRST_DELAY, MAX_DELAY, compute_backoff
+from planso_connector.domain.write_backoff import FIRST_DELAY, MAX_DELAY, compute_backoff
 
 ATTEMPTS = st.one_of(st.integers(1, 40), st.integers(41, 10**9))
 RANDOMS = st.integers(0, 2**32).map(Random)

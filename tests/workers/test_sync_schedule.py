@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from planso_connector import logs
-from planso_connector.domain.workhours import WorkHours
+from planso_connector.domain.sync_hours import WorkHours
 from planso_connector.flows.operating.heartbeat import Heartbeat
-from planso_connector.workers.schedule import Schedule
+from planso_connector.workers.sync_schedule import Schedule
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

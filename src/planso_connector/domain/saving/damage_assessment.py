@@ -13,10 +13,16 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from planso_connector.domain.saving.derivation import RequestedChange, is_audit_stamp, is_copy, is_derived, parse_day
-from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
+from planso_connector.domain.saving.harmless_differences import (
+    RequestedChange,
+    is_audit_stamp,
+    is_copy,
+    is_derived,
+    parse_day,
+)
 from planso_connector.domain.saving.snapshot import ControlState, Snapshot
 from planso_connector.domain.saving.text_damage import casefold_text, is_garbled, is_truncated
+from planso_connector.domain.saving.verdicts import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.domain.values import is_empty_value
 
 

@@ -9,7 +9,7 @@ import pytest
 from planso_connector.domain.errors import PageChanged
 from planso_connector.domain.order import BoardEntry
 from planso_connector.domain.reconcile import fingerprint_entry
-from planso_connector.planso.pages.board import parse_board
+from planso_connector.planso.pages.board_parser import parse_board
 
 ORDER = {"ID": "123", "short_name": "WN-AE 2309 M&amp;uuml;ller", "station": "2@active@x", "employeeID": None,
          "theorder": 4, "finish_date": "KL 2-3"}  # fmt: skip

@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.saving.assessment import NO_PRIOR_SAVES, Assessment, PriorSaves, StopScope, assess_save
-from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Verdict, describe_differences
+from planso_connector.domain.saving.damage_assessment import (
+    NO_PRIOR_SAVES,
+    Assessment,
+    PriorSaves,
+    StopScope,
+    assess_save,
+)
 from planso_connector.domain.saving.snapshot import ControlState, Snapshot
+from planso_connector.domain.saving.verdicts import DAMAGE_VERDICTS, Verdict, describe_differences
 from planso_connector.domain.values import is_empty_value
 
 NOW = datetime(2026, 11, 30, 9, 0)  # noqa: DTZ001 - local time, as PlanSo shows it

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from planso_connector.domain.errors import PlansoTimeout
-from planso_connector.planso.http.adaptive_limit import AdaptiveLimit
+from planso_connector.planso.http.adaptive_throttle import AdaptiveLimit
 from planso_connector.planso.http.outcome import OVERLOAD_STATUSES
 
 MAX_RETRY_AFTER = 600.0
