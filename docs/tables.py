@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pydantic import ByteSize
 
-from planso_connector.domain.caller import SCOPE_DESCRIPTIONS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, FIELDS, FieldKind, OrderField, RequestKind
 from planso_connector.domain.planso_columns import COLUMNS
+from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES, RequiredScopes
 from planso_connector.rest.schemas.errors import STATUS_DESCRIPTIONS
 from planso_connector.sandbox import Knobs, SaveStyle

@@ -18,9 +18,9 @@ from pydantic import SecretStr
 
 from planso_connector import app
 from planso_connector.domain import clock
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import StoreTimeout
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from planso_connector.store.access_log import Access
@@ -252,7 +252,7 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
     handle: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
-        async with app.connector(settings, now) as built, app.run_workers(built):
+        async with app.open_connector(settings, now) as built, app.run_workers(built):
             handle.append((built, asyncio.get_running_loop()))
             server.config = built.server
             await server.serve(sockets=[listening])

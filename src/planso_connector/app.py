@@ -19,8 +19,9 @@ from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.planso_login import PlansoLogin, RejectedLogin
+from planso_connector.flows.operating.planso_login import PlansoLogin
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
+from planso_connector.flows.operating.rejected_logins import RejectedLogin
 from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
@@ -36,11 +37,11 @@ from planso_connector.flows.trial.trial import TrialFlow
 from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
 from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.flows.writing.read_back import LiveFormReader
 from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import Throttle
+from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest import application
@@ -56,7 +57,7 @@ from planso_connector.store.sync_runs import Trigger
 from planso_connector.workers import retention as retention_worker
 from planso_connector.workers import startup
 from planso_connector.workers.supervisor import Supervisor, Worker
-from planso_connector.workers.sync_schedule import Schedule
+from planso_connector.workers.sync_schedule import SyncSchedule
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ class Connector:
     planso: PlansoClient
     profile: Profile
     sync: Sync
-    schedule: Schedule
+    schedule: SyncSchedule
     outbox: Outbox
     write_stops: WriteStops
     trial: TrialFlow
@@ -110,7 +111,7 @@ class _Shared:
     clock: DatabaseClock
     planso: PlansoClient
     reader: OrderReader
-    live: LiveForms
+    live: LiveFormReader
     wait_limit: WaitLimit
     access_log: AccessLog
     supervisor: Supervisor
@@ -138,13 +139,13 @@ class _Writing:
 @dataclass(frozen=True, slots=True)
 class _Syncing:
     sync: Sync
-    schedule: Schedule
+    schedule: SyncSchedule
     freshness: Freshness
     orders: OrderQueries
 
 
 @asynccontextmanager
-async def connector(settings: Settings, clock: Clock = system_clock.now) -> AsyncIterator[Connector]:
+async def open_connector(settings: Settings, clock: Clock = system_clock.now) -> AsyncIterator[Connector]:
     """
     Migrate and open the database and build a connector; at the end, writes in progress finish first. `clock` is the
     machine's clock, which may be set at any time.
@@ -259,7 +260,7 @@ async def _build_shared(
         clock=clock,
         planso=planso,
         reader=reader,
-        live=LiveForms(planso, reader, clock),
+        live=LiveFormReader(planso, reader, clock),
         wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo"),
         access_log=AccessLog(database, clock),
         supervisor=supervisor,
@@ -322,7 +323,7 @@ def _build_syncing(shared: _Shared) -> _Syncing:
         shared.sync_pacer,
         shared.traces.sync,
     )
-    schedule = Schedule(
+    schedule = SyncSchedule(
         lambda beat: sync.run(Trigger.SCHEDULE, beat=beat),
         hours,
         interval,

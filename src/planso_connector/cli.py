@@ -156,7 +156,7 @@ async def _serve(settings: Settings) -> None:
         if isinstance(database, Path) and (warning := file_system.shared_file_system_warning(database)) is not None:
             print_message(warning, style="yellow", markup=False, soft_wrap=True)
         phones.load_metadata()
-        built = await stack.enter_async_context(root.connector(settings))
+        built = await stack.enter_async_context(root.open_connector(settings))
         for listening in sockets:
             await root.require_authentication(built, listening.getsockname()[0])
         await stack.enter_async_context(root.run_workers(built))
@@ -216,7 +216,7 @@ def sync(
 
 
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
-    async with root.connector(settings) as built:
+    async with root.open_connector(settings) as built:
         with cancel_on_sigterm():
             finished = await _follow(built, full=full, accept=accept)
     out.print(f"{finished.done} orders read, {finished.changed} changed, {finished.requests} requests to PlanSo.")
@@ -262,7 +262,7 @@ def reindex() -> None:
 
 
 async def _reindex(settings: Settings) -> None:
-    async with root.connector(settings) as built:
+    async with root.open_connector(settings) as built:
         with err.status("Rebuilding the search index"):
             await built.reindexer.run(from_start=True)
     out.print("The search index is rebuilt.")

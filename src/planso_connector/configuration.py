@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from planso_connector.domain.reconcile import ReconcilePolicy
-from planso_connector.domain.sync_hours import WorkHours
+from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.flows.operating.retention import RetentionPeriods
 from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
@@ -51,9 +51,9 @@ def sync_policy(settings: Settings) -> SyncPolicy:
     )
 
 
-def work_hours(settings: Settings) -> WorkHours:
+def work_hours(settings: Settings) -> SyncHours:
     with _naming("CONNECTOR_SYNC_HOURS, _ZONE, _HOLIDAYS"):
-        return WorkHours.parse(
+        return SyncHours.parse(
             settings.connector_sync_hours, settings.connector_sync_zone, settings.connector_sync_holidays or None
         )
 

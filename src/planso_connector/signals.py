@@ -1,4 +1,4 @@
-"""SIGTERM while nothing handles it: it ends the process, also as PID 1 of a container."""
+"""Install a SIGTERM handler that ends the process, also as PID 1 of a container, until the server installs its own."""
 
 import os
 import signal

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from planso_connector import logs
 from planso_connector.cli import cli
-from planso_connector.domain.caller import SCOPE_DESCRIPTIONS
+from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS
 from planso_connector.flows.operating.access_log import BATCH
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.maintenance import migrate

@@ -10,7 +10,7 @@ from planso_connector.domain.order import (
     FormReading,
     PartsReading,
     compose_order,
-    has_identity,
+    has_identifying_value,
     is_emptied,
     update_from_form,
 )
@@ -108,8 +108,8 @@ def test_a_value_that_looks_wrong_is_reported(path: str, right: str, wrong: str)
 def test_defaults_alone_are_no_order() -> None:
     """A form needs a person or a vehicle to be an order's."""
     defaults = FormReading(values={"service_advisor": "MK", "shop_date": "2026-11-23"}, fields={"Serviceberater": "MK"})
-    assert not has_identity(defaults)
-    assert has_identity(FormReading(values={**defaults.values, "person": "Petersen"}, fields={}))
+    assert not has_identifying_value(defaults)
+    assert has_identifying_value(FormReading(values={**defaults.values, "person": "Petersen"}, fields={}))
 
 
 def test_a_form_that_lost_nearly_all_values_is_emptied() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import Throttle
+from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox

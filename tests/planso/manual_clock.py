@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from planso_connector.planso.http.request_queue import Attempt, Throttle
+from planso_connector.planso.http.throttle import Attempt, Throttle
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from planso_connector.domain import caller
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.store import api_keys
 from planso_connector.store.api_keys import ApiKey
 from planso_connector.store.engine.transaction import Transaction

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain import errors, stored_errors
-from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import ConnectorError, FieldMismatch, Problem
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Conflict, Operation, OperationState
+from planso_connector.domain.scopes import Scope
 from planso_connector.rest import disclosure
 from planso_connector.rest.schemas.errors import error_response, get_status
 from planso_connector.sandbox import Sandbox

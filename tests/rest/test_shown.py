@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key
 from tests.rest.routes.write_requests import hide_forms

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from planso_connector.domain import caller
-from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, Scope
+from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotAuthenticated, NotFound
+from planso_connector.domain.scopes import Scope
 from planso_connector.flows.operating.access_log import BATCH, MAX_QUEUED_IDS, AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator

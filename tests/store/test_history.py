@@ -256,5 +256,5 @@ def test_the_last_rejected_login_is_remembered(store: Store) -> None:
     store.write(lambda tx: rejected_logins.save(tx, "one", at(1)))
     store.write(lambda tx: rejected_logins.save(tx, "two", at(2)))
     assert store.read(lambda tx: rejected_logins.get(tx)) == "two"
-    store.write(lambda tx: rejected_logins.delete_login(tx))
+    store.write(lambda tx: rejected_logins.clear(tx))
     assert store.read(lambda tx: rejected_logins.get(tx)) is None

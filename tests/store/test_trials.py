@@ -36,7 +36,7 @@ def test_the_last_trial_is_kept_beside_what_saves_showed(store: Store) -> None:
 
 def test_a_form_with_other_controls_is_noted_until_one_like_the_tried_is_read(store: Store) -> None:
     """Child rows are no other controls; where nothing was tried, nothing is noted."""
-    store.write(lambda tx: save_evidence.record_form(tx, ["f_1"]))
+    store.write(lambda tx: save_evidence.compare_form_with_trial(tx, ["f_1"]))
     assert store.read(lambda tx: save_evidence.load_trial(tx)) is None
     store.write(lambda tx: save_evidence.save_trial(tx, TRIAL))
     for names, new, gone in (
@@ -44,5 +44,5 @@ def test_a_form_with_other_controls_is_noted_until_one_like_the_tried_is_read(st
         (["f_1", "f_2"], ("f_2",), ("größe",)),
         (["größe", "f_1"], (), ()),
     ):
-        store.write(partial(save_evidence.record_form, names=names))
+        store.write(partial(save_evidence.compare_form_with_trial, names=names))
         assert store.read(lambda tx: save_evidence.load_trial(tx)) == replace(TRIAL, new=new, gone=gone)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import PLATE
+from planso_connector.domain.scopes import Scope
 from planso_connector.store import (
     access_log,
     api_keys,
@@ -143,7 +143,7 @@ WRITES: dict[str, Callable[[Transaction, str], object]] = {
     "use key": lambda tx, _run: api_keys.record_use(tx, {"0123456789": at(2)}),
     "record access": lambda tx, _run: access_log.record(tx, [Access(at(2), "0123456789", "x", (ID,))]),
     "remember": lambda tx, _run: rejected_logins.save(tx, "x", at(2)),
-    "forget": lambda tx, _run: rejected_logins.delete_login(tx),
+    "forget": lambda tx, _run: rejected_logins.clear(tx),
     "acquire": lambda tx, _run: leases.acquire(tx, "sync", holder="x", now=at(9), until=at(20)),
     "renew": lambda tx, _run: leases.renew(tx, "sync", holder=tx.workshop, now=at(1), until=at(2)),
     "release": lambda tx, _run: leases.release(tx, "sync", holder=tx.workshop),

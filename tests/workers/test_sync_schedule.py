@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from planso_connector import logs
-from planso_connector.domain.sync_hours import WorkHours
+from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.flows.operating.heartbeat import Heartbeat
-from planso_connector.workers.sync_schedule import Schedule
+from planso_connector.workers.sync_schedule import SyncSchedule
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-ALWAYS = WorkHours.parse("00:00-24:00")
-WORKDAYS = WorkHours.parse("07:00-19:00", "UTC")
+ALWAYS = SyncHours.parse("00:00-24:00")
+WORKDAYS = SyncHours.parse("07:00-19:00", "UTC")
 FRIDAY = datetime(2026, 6, 12, 12, 0, tzinfo=UTC)
 
 
@@ -85,13 +85,13 @@ class Syncs:
 def schedule(
     passing: Passing,
     start: Callable[[Heartbeat], Awaitable[object]],
-    hours: WorkHours = ALWAYS,
+    hours: SyncHours = ALWAYS,
     interval: timedelta = 5 * MINUTE,
-) -> Schedule:
-    return Schedule(start, hours, interval, passing.clock, dice=Random(7), sleep=passing.sleep)
+) -> SyncSchedule:
+    return SyncSchedule(start, hours, interval, passing.clock, dice=Random(7), sleep=passing.sleep)
 
 
-async def until_over(passing: Passing, built: Schedule) -> None:
+async def until_over(passing: Passing, built: SyncSchedule) -> None:
     """Let the schedule run until the time is over, and cancel it."""
     task = asyncio.create_task(built.run())
     ending = asyncio.create_task(passing.over.wait())
@@ -153,7 +153,7 @@ async def test_a_start_at_night_waits_for_the_morning() -> None:
         told.append(built.next_run_at)
         await passing.sleep(seconds)
 
-    built = Schedule(syncs, WORKDAYS, 5 * MINUTE, passing.clock, dice=Random(7), sleep=sleep)
+    built = SyncSchedule(syncs, WORKDAYS, 5 * MINUTE, passing.clock, dice=Random(7), sleep=sleep)
     await until_over(passing, built)
 
     assert not syncs.began
@@ -213,7 +213,7 @@ async def test_the_next_run_is_known_between_runs_only() -> None:
         between.append(built.next_run_at)
         await passing.sleep(seconds)
 
-    built = Schedule(start, ALWAYS, 5 * MINUTE, passing.clock, dice=Random(7), sleep=sleep)
+    built = SyncSchedule(start, ALWAYS, 5 * MINUTE, passing.clock, dice=Random(7), sleep=sleep)
     assert built.next_run_at is None
     await until_over(passing, built)
 
@@ -281,7 +281,7 @@ def test_a_clock_that_jumps_starts_nothing_outside_the_hours(jumps: dict[timedel
     assert all(WORKDAYS.is_open(shown) for shown in syncs.shown)
 
 
-async def _jumping(jumps: dict[timedelta, timedelta], hours: WorkHours) -> tuple[Passing, Syncs]:
+async def _jumping(jumps: dict[timedelta, timedelta], hours: SyncHours) -> tuple[Passing, Syncs]:
     passing = Passing(datetime(2060, 1, 2, 15, 0, tzinfo=UTC), until=4 * HOUR)
     passing.jumps = dict(jumps)
     syncs = Syncs(passing)

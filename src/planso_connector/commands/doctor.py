@@ -56,11 +56,11 @@ def doctor(
 
 async def _doctor(settings: Settings, order: int | None) -> bool:
     is_ok = True
-    async with root.connector(settings) as built:
+    async with root.open_connector(settings) as built:
         stops = built.write_stops
 
         async def record(form: Form) -> None:
-            await stops.record_form(control.name for control in form.markup.controls)
+            await stops.compare_form_with_trial(control.name for control in form.markup.controls)
 
         async for finding in doctor_flow.examine(built.planso, order, record):
             is_ok = is_ok and finding.is_ok
@@ -78,7 +78,7 @@ async def _doctor(settings: Settings, order: int | None) -> bool:
 
 
 async def _replay(settings: Settings) -> bool:
-    async with root.connector(settings) as built:
+    async with root.open_connector(settings) as built:
         findings = list(doctor_flow.reread_pages(await built.database.read(unreadable_pages.list_all), built.profile))
     for finding in findings:
         _print(finding)
@@ -87,7 +87,7 @@ async def _replay(settings: Settings) -> bool:
 
 async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
     is_ok = True
-    async with root.connector(settings) as built:
+    async with root.open_connector(settings) as built:
         prepared = await built.trial.prepare(order, may_lose=may_lose)
         _announce(prepared)
         if not yes and not typer.confirm("Begin?"):
@@ -101,7 +101,7 @@ async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> 
 
 
 async def _forget(settings: Settings) -> None:
-    async with root.connector(settings) as built:
+    async with root.open_connector(settings) as built:
         was = await built.write_stops.forget_trial()
     words = "Forgotten; restart a connector that runs." if was else "Nothing was tried here."
     out.print(words, highlight=False)

@@ -13,8 +13,8 @@ from rich.table import Column, Table
 
 from planso_connector.commands.console import err, fail, out, print_json, run_with_database
 from planso_connector.domain import clock
-from planso_connector.domain.caller import SCOPE_DESCRIPTIONS, Scope
 from planso_connector.domain.notes import join_names
+from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS, Scope
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -96,7 +96,7 @@ def revoke(key_id: KeyId) -> None:
 @keys.command()
 def rotate(
     key_id: KeyId,
-    overlap: Annotated[str, typer.Option(help="How long the previous secret stays valid beside the new one.")] = "0s",
+    overlap: Annotated[str, typer.Option(help="How long the previous secret stays valid too.")] = "0s",
     expires: Expires = None,
 ) -> None:
     """Give a key a new secret and print it, once. Id, name and scopes stay; the expiry too, unless it is given."""

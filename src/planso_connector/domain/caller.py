@@ -1,5 +1,5 @@
 """
-Callers, their API keys, and what the keys' scopes allow.
+Callers and their API keys.
 
 A key is `pc_<id>_<secret>`: the id is public and permanent, the secret is 256 random bits. Only the secret's SHA-256 is
 stored: 256 random bits can't be guessed, so a slow password hash would gain nothing.
@@ -10,34 +10,13 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from planso_connector.domain.fields import APPOINTMENT_PATHS
+from planso_connector.domain.scopes import Scope
 
 PREFIX = "pc_"
 _KEY = re.compile(PREFIX + r"([0-9a-f]{10})_([0-9a-f]{64})")
 _KEY_ID = re.compile(PREFIX + r"([0-9a-f]{10})_")
-
-
-class Scope(StrEnum):
-    """What a key allows; `SCOPE_DESCRIPTIONS` explains each."""
-
-    ORDERS_READ = "orders:read"
-    ORDERS_WRITE = "orders:write"
-    APPOINTMENTS_WRITE = "appointments:write"
-    SYNC = "sync"
-    METRICS = "metrics"
-    ADMIN = "admin"
-
-
-SCOPE_DESCRIPTIONS: dict[Scope, str] = {
-    Scope.ORDERS_READ: "Orders, their parts, progress and history, the lookup, operations; sync status.",
-    Scope.ORDERS_WRITE: "Change, create, delete orders; cancel and undo operations.",
-    Scope.APPOINTMENTS_WRITE: "Change the dates and times of an order, with PUT or PATCH, and nothing else.",
-    Scope.SYNC: "Start a sync; sync status, and the login with PlanSo.",
-    Scope.METRICS: "The figures that monitoring collects; nothing of orders or people.",
-    Scope.ADMIN: "Everything, including the login with PlanSo, resuming stopped writes and restoring a damaged order.",
-}
 
 
 @dataclass(frozen=True, slots=True)

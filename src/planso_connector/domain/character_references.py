@@ -1,4 +1,4 @@
-"""HTML character references."""
+"""Unescape HTML character references."""
 
 import html
 import re

@@ -1,5 +1,5 @@
 """
-Instants and clocks.
+UTC instants as sortable text, and clocks.
 
 In the database and in answers an instant is text, ISO 8601 in UTC with six decimals: text order is time order.
 """

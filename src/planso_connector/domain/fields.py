@@ -1,9 +1,9 @@
 """
-The table of an order's fields. Request and response schemas, the mapping to PlanSo's form, the mirror's columns and the
-tables in the docs are generated from it.
+Definitions of an order's fields: name, kind, documented PlanSo labels, and which requests accept each. Request and
+response schemas, the mirror's columns and the tables in the docs are generated from them.
 
-Source of the labels: the PlanSo protocol's sections 3 and 7, in the order in which they are tried, then section 9
-(`planso_columns`). A profile can replace them.
+A form is read by the labels in `planso/default_profile.toml`, which a test holds equal to these. Source of the labels:
+the PlanSo protocol's sections 3 and 7, in the order in which they are tried, then section 9 (`planso_columns`).
 """
 
 from dataclasses import dataclass, replace

@@ -108,7 +108,7 @@ def _parse_date(text: str, month_allowed: bool, years: TwoDigitYears, today: dat
 
 def parse_time(text: str, *, slot: SlotEnd | None = None, today: date | None = None) -> str:
     """
-    The canonical time, or day and time where a date stands in front. With a `slot` also that end of a range of times:
+    The canonical time, or day and time where a date comes first. With a `slot` also that end of a range of times:
     `14-16 Uhr`, `05.12.2026 14:00-16:00`. Raises ValueError with what is accepted.
     """
     text = text.strip()

@@ -257,7 +257,7 @@ def compute_etag(version: int, pending: Sequence[str]) -> str:
     return f"{version}.{hashlib.blake2b(' '.join(pending).encode(), digest_size=8).hexdigest()}"
 
 
-def is_stay_overlapping(values: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+def do_stays_overlap(values: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
     """
     Whether two orders, values by field path, may be in the workshop at the same time: each from the first to the last
     of its `IN_WORKSHOP_DATES`, an order without any at any time.
@@ -269,7 +269,7 @@ def is_stay_overlapping(values: Mapping[str, Value], other: Mapping[str, Value])
     return not days or not other_days or (min(days) <= max(other_days) and min(other_days) <= max(days))
 
 
-def has_identity(form: FormReading) -> bool:
+def has_identifying_value(form: FormReading) -> bool:
     """Whether a form names a person or a vehicle. The form of an order that does not exist may hold defaults."""
     return any(form.value_or_unreadable(path) for path in IDENTIFYING_PATHS)
 

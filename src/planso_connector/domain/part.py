@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.progress.status_phrases import says_any
+from planso_connector.domain.progress.status_phrases import contains_any_phrase
 
 MAX_MEMBER_LENGTH = 200
 MAX_DESCRIPTION_LENGTH = 2000
@@ -63,7 +63,7 @@ class Part:
             return True
         if self.is_delivered:
             return False
-        return self.is_to_order or self.is_ordered or says_any(self.status or "", _MISSING)
+        return self.is_to_order or self.is_ordered or contains_any_phrase(self.status or "", _MISSING)
 
 
 def count_missing(parts: Sequence[Part]) -> int:
@@ -78,4 +78,4 @@ def needs_no_parts(status: object) -> bool:
 
 def says_parts_missing(status: object) -> bool:
     """Whether an order's parts status means that some are missing: `E-Teile offen`, `Rückstand`, `unvollständig`."""
-    return isinstance(status, str) and says_any(status, (*_MISSING, *_INCOMPLETE))
+    return isinstance(status, str) and contains_any_phrase(status, (*_MISSING, *_INCOMPLETE))

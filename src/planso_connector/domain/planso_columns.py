@@ -1,7 +1,8 @@
 """
-Columns of PlanSo's table behind the form, by field path, and further labels of other installations.
+Documented column names of PlanSo's table, by field path, and labels of other installations. A form is read with those
+in `planso/default_profile.toml`, which a test holds equal to these.
 
-Source: the PlanSo protocol's section 9. A control's `name` or `id` may contain the column. A profile can replace them.
+Source: the PlanSo protocol's section 9. A control's `name` or `id` may contain the column.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """
-Decide, before anything is touched, what a sync has to do. Pure.
+Plan a sync: which orders to read and why, and which left PlanSo's list. Pure.
 
 In: PlanSo's list, what the mirror holds of each order, the orders being written, the time, and the policy. Out: which
 orders to read and why, which left the list, which are unchanged.

@@ -56,7 +56,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkHours:
+class SyncHours:
     """A span that begins on a public holiday does not count; one that began the evening before does, to its end."""
 
     spans: tuple[Span, ...]

@@ -1,4 +1,4 @@
-"""Backoff between the attempts of an operation."""
+"""How long to wait before the next attempt of a write."""
 
 from datetime import timedelta
 from random import Random

@@ -80,11 +80,11 @@ class Profile:
 
     @cached_property
     def fields_by_column(self) -> dict[str, Names]:
-        """Field paths by casefolded column; none for a column that is only in `fields_by_unsure_column`."""
-        return dict.fromkeys(self.fields_by_unsure_column, ()) | _invert(self.columns, str.casefold)
+        """Field paths by casefolded column; none for a column that is only in `fields_by_candidate_column`."""
+        return dict.fromkeys(self.fields_by_candidate_column, ()) | _invert(self.columns, str.casefold)
 
     @cached_property
-    def fields_by_unsure_column(self) -> dict[str, Names]:
+    def fields_by_candidate_column(self) -> dict[str, Names]:
         """The fields that a column may hold, by casefolded column."""
         return _invert(CANDIDATE_COLUMNS, str.casefold)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from planso_connector.domain import errors, stored_errors
-from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import ConnectorError, FieldMismatch, Problem
 from planso_connector.domain.fields import BY_PATH, MAX_SHOWN_LENGTH, Value
 from planso_connector.domain.notes import RequestNote, split_notes
@@ -18,6 +18,7 @@ from planso_connector.domain.operation import Action, Conflict, Operation, Opera
 from planso_connector.domain.order import OversizedText
 from planso_connector.domain.saving.appending import target_field, target_fields
 from planso_connector.domain.saving.verdicts import Difference, Verdict, describe_differences
+from planso_connector.domain.scopes import Scope
 from planso_connector.flows.writing.dry_run import Preview
 
 _HARMLESS = (

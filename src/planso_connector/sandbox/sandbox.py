@@ -35,7 +35,7 @@ class Sandbox:
         allowed_hosts: Iterable[str] = (),
     ) -> None:
         """`orders`: how many to invent from `seed` and `today`. `state`: the file to continue from and to write to.
-        `allowed_hosts`: host names beside `localhost` and IP addresses.
+        `allowed_hosts`: host names besides `localhost` and IP addresses.
 
         Raises `StateFileError` when the file is damaged or was made with other settings.
         """

@@ -1,4 +1,4 @@
-"""The request of each kind of save: its address, and its parameters beside the form."""
+"""The request of each kind of save: its address, and its parameters besides the form."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,7 +19,7 @@ class SaveCall:
     path: str
     query: Mapping[str, str]
     outer: Mapping[str, str]
-    """Parameters of the body beside the form."""
+    """Parameters of the body besides the form."""
     headers: Mapping[str, str]
     also: Mapping[str, str] = field(default_factory=dict)
     """Parameters that the browser's page adds to the query, and that are not checked."""

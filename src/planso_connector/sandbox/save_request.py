@@ -18,9 +18,9 @@ _NOT_UNDERSTOOD = "Die Anfrage wurde nicht verstanden: Es kamen keine Formularfe
 def parse_body(
     style: SaveStyle, content_type: str, body: bytes, outer: AbstractSet[str]
 ) -> tuple[dict[str, str], Pairs | None]:
-    """The parameters beside the form, and the form's pairs in their order; None where there is no form.
+    """The parameters besides the form, and the form's pairs in their order; None where there is no form.
 
-    `outer`: the names of parameters beside the form. Raises `SaveRefusedError` for another style.
+    `outer`: the names of parameters besides the form. Raises `SaveRefusedError` for another style.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
@@ -53,7 +53,7 @@ def _parse_parameter(style: SaveStyle, sent: Pairs, names: AbstractSet[str]) -> 
 
 
 def _split_pairs(sent: Pairs, names: AbstractSet[str]) -> tuple[dict[str, str], Pairs | None]:
-    """Split pairs into the parameters beside the form and the form's own."""
+    """Split pairs into the parameters besides the form and the form's own."""
     outer = {name: value for name, value in sent if name in names}
     form = [(name, value) for name, value in sent if name not in names]
     return outer, form or None

@@ -52,7 +52,7 @@ class SaveStyle:
     ] = "crlf"
     address: Annotated[
         Address,
-        "`query`: the form's call, `submode` and `dataID` in the query. `body`: those two travel in the body beside "
+        "`query`: the form's call, `submode` and `dataID` in the query. `body`: those two travel in the body besides "
         "the form. `own`: `POST /save?m=visual_forms_save&tableID=T&mode=update&id=123`.",
     ] = "query"
     tokens: Annotated[

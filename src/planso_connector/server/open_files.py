@@ -1,7 +1,7 @@
 """The limit of open files: each connection is a file descriptor, as are the database and the sessions with PlanSo."""
 
 OTHER_FILES, OTHER_FILES_IF_SHORT = 128, 56
-"""Reserved beside connections. An idle connector has 35 open; PlanSo and long queries take 20 more."""
+"""Reserved besides connections. An idle connector has 35 open; PlanSo and long queries take 20 more."""
 LEAST_CONNECTIONS = 8
 
 

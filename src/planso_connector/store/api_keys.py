@@ -1,4 +1,4 @@
-"""API keys. Secrets are stored as digests only; keys are never deleted."""
+"""SQL of API keys. Secrets are stored as digests only; keys are never deleted."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Text, bindparam, insert, select, update
 
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Instant
+from planso_connector.domain.scopes import Scope
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json

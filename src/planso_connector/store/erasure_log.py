@@ -1,4 +1,4 @@
-"""The erasure log: shows whoever knows an identifier that something was erased for it."""
+"""Log of erasures by salted fingerprint: whoever knows the identifier can verify that its data were erased."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""When each order was last seen in PlanSo, and read."""
+"""When each order was last seen in PlanSo's list, and when its form and parts were last read."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

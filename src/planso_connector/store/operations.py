@@ -1,6 +1,6 @@
 """
-The outbox: record, claim, mark as sent, postpone and settle operations. Each function is one step of an operation's
-life cycle (see `domain.operation`), in the caller's transaction.
+SQL of the outbox: record, claim, mark as sent, postpone and settle operations. Each function is one step of an
+operation's life cycle (see `domain.operation`), in the caller's transaction.
 """
 
 import hashlib

@@ -28,6 +28,6 @@ def get(tx: Transaction) -> str | None:
     return found[0]["fingerprint"] if found else None
 
 
-def delete_login(tx: Transaction) -> None:
+def clear(tx: Transaction) -> None:
     """Allow the credentials to be tried again."""
     tx.execute(_DELETE)

@@ -1,5 +1,5 @@
 """
-Deletes rows that were kept for long enough. Each function deletes one batch of a kind, the rows older than an instant,
+SQL that deletes expired rows. Each function deletes one batch of a kind, the rows older than an instant,
 and returns how many it deleted; it is called again until that is 0.
 
 Nothing is deleted that a pending operation may still need: the operation, and what was recorded since the oldest

@@ -99,7 +99,7 @@ def save_trial(tx: Transaction, trial: TrialOutcome | None) -> None:
     tx.execute(_SAVE_TRIAL, trial=sanitize_text(to_json(trial.as_json())) if trial else None)
 
 
-def record_form(tx: Transaction, names: Iterable[str]) -> None:
+def compare_form_with_trial(tx: Transaction, names: Iterable[str]) -> None:
     """Compare the control names of a form just read with those of the last write trial, and keep the result there."""
     last = load_trial(tx)
     now = last.compare_controls(list_form_controls(names)) if last is not None else None

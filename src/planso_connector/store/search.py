@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 
 from planso_connector.domain.fields import Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import PLATE, OrderDocument, is_stay_overlapping
+from planso_connector.domain.order import PLATE, OrderDocument, do_stays_overlap
 from planso_connector.store import cursors, trigrams
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
 from planso_connector.store.engine.transaction import Row, Transaction
@@ -313,4 +313,4 @@ def find_overlapping_orders(tx: Transaction, values: Mapping[str, Value]) -> lis
     """The current orders with the number plate in `values` (by field path) that are in the workshop at that time."""
     plate = fold_plate(str(values.get(PLATE) or ""))
     rows = tx.fetch_all(_SAME_PLATE, plate=plate) if plate else []
-    return [row["id"] for row in rows if is_stay_overlapping(values, json.loads(row["document"]))]
+    return [row["id"] for row in rows if do_stays_overlap(values, json.loads(row["document"]))]

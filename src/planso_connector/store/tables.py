@@ -1,5 +1,5 @@
 """
-The tables. Every row belongs to a workshop, which comes first in every primary key.
+SQLAlchemy definitions of all tables. Every row belongs to a workshop, which comes first in every primary key.
 
 Flags are 0 or 1, instants the 27 characters of `domain.clock.format_instant`, days ISO texts, documents JSON texts.
 """

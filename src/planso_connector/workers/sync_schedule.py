@@ -1,4 +1,4 @@
-"""Schedule syncs during working hours."""
+"""Start an incremental sync at every interval within CONNECTOR_SYNC_HOURS; `domain.sync_hours` computes the times."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain.clock import Clock
-from planso_connector.domain.sync_hours import WorkHours
+from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 
 log = structlog.get_logger(__name__)
@@ -17,7 +17,7 @@ MAX_SLEEP = timedelta(minutes=1)
 """The longest sleep between two looks at the clock, which may jump: laptops suspend, and NTP corrects."""
 
 
-class Schedule:
+class SyncSchedule:
     """
     Runs one sync at a time, only in `hours`: the first within a tenth of the interval, each further one an interval
     after the end of the one before.
@@ -26,7 +26,7 @@ class Schedule:
     def __init__(
         self,
         start: Callable[[Heartbeat], Awaitable[object]],
-        hours: WorkHours,
+        hours: SyncHours,
         interval: timedelta,
         clock: Clock,
         *,

@@ -21,8 +21,15 @@ from tests.store.samples import order, part
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+NEVER = timedelta(0)
+NOTHING = RetentionPeriods(NEVER, NEVER, NEVER, NEVER, NEVER, NEVER)
 ALL = RetentionPeriods(
-    operations=30 * DAY, history=30 * DAY, sync_runs=30 * DAY, unreadable_pages=30 * DAY, deleted_orders=30 * DAY
+    operations=30 * DAY,
+    history=30 * DAY,
+    sync_runs=30 * DAY,
+    unreadable_pages=30 * DAY,
+    deleted_orders=30 * DAY,
+    access_log=NEVER,
 )
 
 
@@ -115,7 +122,7 @@ def test_an_idempotency_key_outlives_the_shortest_period(store: Store) -> None:
         record(tx, "op_six", 6, settled=6)
 
     store.write(fill)
-    assert applied(store, RetentionPeriods(operations=timedelta(seconds=1))) == {"operations": 1}
+    assert applied(store, replace(NOTHING, operations=timedelta(seconds=1))) == {"operations": 1}
     held = store.write(lambda tx: operations.find_by_key(tx, "", "op_six", now=ago(0)))
     assert held is not None
     assert held.id == "op_six"
@@ -124,7 +131,7 @@ def test_an_idempotency_key_outlives_the_shortest_period(store: Store) -> None:
 def test_a_period_of_zero_is_for_ever(store: Store) -> None:
     """With no time set, nothing goes."""
     store.write(lambda tx: record(tx, "op_old", 4000, settled=4000))
-    assert applied(store, RetentionPeriods()) == {}
+    assert applied(store, NOTHING) == {}
     assert left(store) == {"op_old"}
 
 

@@ -15,8 +15,8 @@ import httpx2
 import pytest
 
 from planso_connector.domain import clock
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import parse_instant
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from tests.databases import PostgresqlServer
 from tests.network_faults import Firewall, firewall, frozen

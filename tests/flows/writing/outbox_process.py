@@ -17,7 +17,7 @@ from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.flows.writing.push import Pusher
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import Throttle
+from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations

@@ -16,7 +16,7 @@ from typing import Any
 
 from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
 from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, count_saves

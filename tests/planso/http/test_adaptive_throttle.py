@@ -18,7 +18,7 @@ from planso_connector.planso.http.adaptive_throttle import (
     AdaptiveLimit,
     parse_retry_after,
 )
-from planso_connector.planso.http.request_queue import Attempt
+from planso_connector.planso.http.throttle import Attempt
 from tests.planso.manual_clock import ManualClock
 
 

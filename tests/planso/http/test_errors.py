@@ -21,7 +21,7 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import Throttle, urgent_requests
+from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from tests.planso.conftest import PROFILE, client, form_of
 from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, START_PAGE, answer, call_client, odd
 

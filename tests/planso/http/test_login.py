@@ -11,7 +11,7 @@ import pytest
 
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.request_queue import Throttle, urgent_requests
+from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from tests.planso.conftest import client

@@ -17,7 +17,7 @@ import pytest
 from starlette.responses import Response
 
 from planso_connector.app import MAX_QUEUED_READS
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.sandbox import Sandbox

@@ -9,7 +9,7 @@ import httpx2
 from starlette.responses import Response
 
 from planso_connector.domain import clock
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator

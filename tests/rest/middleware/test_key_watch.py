@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import api_keys
 from planso_connector.store.engine.database import Transaction

@@ -14,8 +14,9 @@ from fastapi.routing import iter_route_contexts
 from starlette.responses import Response
 from starlette.routing import Route
 
-from planso_connector.domain.caller import Scope, format_key
+from planso_connector.domain.caller import format_key
 from planso_connector.domain.fields import APPOINTMENT_PATHS, FieldGroup, FieldKind, RequestKind, fields_accepted_in
+from planso_connector.domain.scopes import Scope
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.german_formats import BERLIN
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key as make
 from tests.service import PATIENCE, Service, running_on_sqlite

@@ -276,7 +276,7 @@ def test_reindex_rebuilds_the_keys(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=5)
 
     async def reindex() -> None:
-        async with app.connector(settings_for(sandbox, "http://127.0.0.1:1", url)) as built:
+        async with app.open_connector(settings_for(sandbox, "http://127.0.0.1:1", url)) as built:
             await built.reindexer.run(from_start=True)
 
     asyncio.run(reindex())

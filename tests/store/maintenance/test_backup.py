@@ -14,8 +14,8 @@ import apsw
 import pytest
 
 from planso_connector.domain import clock
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
+from planso_connector.domain.scopes import Scope
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.sandbox import Sandbox

@@ -17,12 +17,12 @@ _SKIPPED = frozenset(
     | {"das", "e", "et", "teil", "teile", "eteile", "ersatzteil", "ersatzteile", "weitere", "weiteren"}
     | {"wurde", "wurden", "worden", "yet", "all", "fully", "been", "on", "any", "longer", "part", "parts"}
 )
-"""Words that may stand between a negation and what it negates: `nicht alle Teile geliefert`."""
+"""Words that may come between a negation and what it negates: `nicht alle Teile geliefert`."""
 _NEGATED_AFTER = frozenset({"nein", "nichts", "kein", "keine", "keiner", "no", "none", "nothing", "0"})
 """Negations after the phrase: `offen: nein`, `fehlt nichts`, `Rückstand: keiner`."""
 
 
-def says_any(text: str, phrases: Iterable[str]) -> bool:
+def contains_any_phrase(text: str, phrases: Iterable[str]) -> bool:
     """
     Whether `text` says one of `phrases`, regardless of case, umlauts, punctuation and German endings.
 

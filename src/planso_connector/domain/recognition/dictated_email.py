@@ -79,7 +79,7 @@ def _read_domain(words: Sequence[str], i: int) -> tuple[str, int]:
 
 
 def _read_local_parts(words: Sequence[str], at: int, first: int) -> tuple[list[str], int]:
-    """What may stand before the `@` at word `at`, likeliest first, and where the longest begins, not before `first`."""
+    """What may come before the `@` at word `at`, likeliest first, and where the longest begins, not before `first`."""
     start = at
     parts: list[str] = []
     found: list[str] = []

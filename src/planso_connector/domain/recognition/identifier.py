@@ -80,7 +80,7 @@ class Identifier:
 def _possible_numbers(text: str) -> Iterator[tuple[str, str]]:
     """
     Parts of a text that may be a phone number, with their digits: groups of digits in a row with only blanks and the
-    like between them, since a date or another number may stand before and after. A number of several groups begins with
+    like between them, since a date or another number may come before and after. A number of several groups begins with
     the first group of its row, or with 0 or +: else the end of one number would be another.
     """
     row: list[re.Match[str]] = []

@@ -367,7 +367,7 @@ def score_match(words: tuple[str, ...], name: str) -> tuple[float, str]:
     """
     How well asked words fit a name, 0 to 1, and the reason (empty with 0). Their order doesn't matter. 1: every word,
     letter by letter. Less where the name has more or fewer words than were asked; less than half where it has another
-    first name beside the same surname.
+    first name with the same surname.
     """
     asked, held = _parse_asked(words), _parse(name)
     asked_pieces, held_pieces = asked.pieces, held.pieces
@@ -411,5 +411,5 @@ def _explained_share(asked_left: int, held_left: int, held_found: int, *, has_su
         return 0.85 if held_found > 1 else 0.8
     if held_found > 1:
         return 0.7 if has_surname else 0.35
-    # Another first name beside the same surname: the wife may call about the husband's car.
+    # Another first name with the same surname: the wife may call about the husband's car.
     return 0.45 if has_surname and ends_alike and asked_left == 1 else 0.0

@@ -66,7 +66,7 @@ class AppendableText:
         return f"{self.value}{self._separator}{line}" if self.value.strip() else line
 
     def count_line(self, line: str) -> int:
-        """How often the line stands in the text, ignoring blanks. Several lines count where they are consecutive."""
+        """How often the line occurs in the text, ignoring blanks. Several lines count where they are consecutive."""
         return self._to_searchable(self.value).count(self._to_searchable(line))
 
     def without_line(self, line: str) -> str | None:

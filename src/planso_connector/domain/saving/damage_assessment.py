@@ -1,5 +1,5 @@
 """
-Assess what a save did to controls that it was not asked to change: explained, edited by somebody, or damaged. Pure.
+Classify each difference that a save was not asked for: explained, edited by somebody, or damaged. Pure.
 
 All controls of the form are compared, whether they belong to a field or not, between the form that was saved and the
 form that two agreeing readings show afterwards. PlanSo may derive, copy, renew and normalise values. Of the differences
@@ -322,7 +322,7 @@ def _attribute_to_damage(
     differences: Iterable[Difference], stop_scope: StopScope, requested: Iterable[RequestedChange], after: Snapshot
 ) -> list[Difference]:
     """
-    Count what stands beside damage as damage, so that a restore writes it back: zeros and requested controls that were
+    Count what is next to damage as damage, so that a restore writes it back: zeros and requested controls that were
     emptied, and where the workshop stops, what else would be somebody's edit.
     """
     is_workshop = stop_scope is StopScope.WORKSHOP

@@ -1,4 +1,4 @@
-"""Recognise what PlanSo derives from a requested change: copies, week numbers, sums, timestamps. Pure."""
+"""Recognise values that PlanSo copies, derives or stamps after a requested change: week numbers, sums, times. Pure."""
 
 import re
 from datetime import date, datetime, timedelta

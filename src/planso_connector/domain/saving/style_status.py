@@ -1,4 +1,4 @@
-"""How the way in which a PlanSo saves is known: assumed, learned from a recording, or tried on an order. Pure."""
+"""Whether the save style is assumed, learned from a recording, or confirmed by a write trial. Pure."""
 
 from __future__ import annotations
 

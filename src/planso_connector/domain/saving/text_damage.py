@@ -91,7 +91,7 @@ def _misread(text: str) -> set[str]:
 
 
 def _has_question_marks(before: str, after: str) -> bool:
-    """Whether question marks stand in place of the letters beyond ASCII, one for each letter or each of its bytes."""
+    """Whether question marks are in place of the letters beyond ASCII, one for each letter or each of its bytes."""
     written, read = _LETTERS.split(before), _QUESTION_MARKS.split(after)
     return written[::2] == read[::2] and all(
         len(letters) <= len(marks) <= 4 * len(letters) - 3 * letters.count("?")

@@ -1,5 +1,5 @@
 """
-Differences: controls of a form that a save changed without being asked, with the verdict on each.
+The differences found after a save, with the verdict on each, and which verdicts are damage.
 
 An operation keeps them with their values. Whether a caller may see values is decided where responses are made.
 """
@@ -44,7 +44,7 @@ class Verdict(StrEnum):
     REPEATED = "repeated"
     """New values in the same control after two saves: caused by the saves, not by a person."""
     CHANGED = "changed"
-    """A new value beside damage, or a requested control that the save emptied: counted as damage."""
+    """A new value next to damage, or a requested control that the save emptied: counted as damage."""
     TRIED = "tried"
     """A write trial changed it and could not revert it."""
 

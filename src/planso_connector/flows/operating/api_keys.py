@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from planso_connector.domain import caller, values
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import NotFound
+from planso_connector.domain.scopes import Scope
 from planso_connector.store import api_keys
 from planso_connector.store.api_keys import ApiKey
 from planso_connector.store.engine.database import Database, Transaction

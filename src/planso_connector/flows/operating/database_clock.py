@@ -22,7 +22,7 @@ MEASURE_INTERVAL = 3.0
 """Seconds between two measurements."""
 
 STUCK_AFTER = 10.0
-"""Seconds between two measurements at most, beside the time that the database may take."""
+"""Seconds between two measurements at most, plus the time that the database may take."""
 
 MAX_OFFSET = timedelta(seconds=2)
 """A larger difference of the process's clock is reported."""

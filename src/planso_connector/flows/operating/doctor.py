@@ -13,7 +13,7 @@ from planso_connector.domain.part import Part, count_missing
 from planso_connector.domain.saving.style_status import SaveStyleStatus
 from planso_connector.flows.writing.write_stops import WritesStatus
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import describe_candidate
 from planso_connector.planso.pages.field_locator import FieldLocation

@@ -241,7 +241,7 @@ class ReadinessProbe:
             return False, "no sync has filled it yet; GET /api/sync/status tells how far it is"
         ended_at = parse_instant(success.ended_at)
         age = _age(self._clock() - ended_at)
-        if await self._freshness.is_stale_since(ended_at):
+        if await self._freshness.is_stale_given(ended_at):
             return False, f"stale: the last good sync ended at {success.ended_at}, {age} ago"
         return True, f"the last good sync ended {age} ago"
 

@@ -1,6 +1,6 @@
 """
-Retention: delete what was kept for long enough, a batch of rows in each transaction. One process at a time does it,
-by a lease that each batch renews in its own transaction.
+Delete rows older than their CONNECTOR_KEEP_* setting, one batch in each transaction. One process at a time does it, by
+a lease that each batch renews in its own transaction.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class RetentionPeriods:
-    """How long each kind is kept; zero is for ever."""
+    """How long each kind is kept (settings CONNECTOR_KEEP_*); zero is for ever."""
 
-    operations: timedelta = timedelta(0)
-    history: timedelta = timedelta(0)
-    sync_runs: timedelta = timedelta(0)
-    unreadable_pages: timedelta = timedelta(0)
-    deleted_orders: timedelta = timedelta(0)
-    access_log: timedelta = timedelta(0)
+    operations: timedelta
+    history: timedelta
+    sync_runs: timedelta
+    unreadable_pages: timedelta
+    deleted_orders: timedelta
+    access_log: timedelta
 
 
 class Retention:

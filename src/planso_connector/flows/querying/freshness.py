@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_instant
 from planso_connector.domain.errors import NotFound, PlansoError, TooManyWaiting
-from planso_connector.domain.sync_hours import WorkHours
+from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.writing.read_back import LiveForms
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.flows.writing.read_back import LiveFormReader
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.form_parser import FormMissing
 from planso_connector.store.orders import StoredOrder
 
@@ -35,9 +35,9 @@ class Freshness:
         self,
         sync: Sync,
         reader: OrderReader,
-        live: LiveForms,
+        live: LiveFormReader,
         order_queries: OrderQueries,
-        hours: WorkHours,
+        hours: SyncHours,
         interval: timedelta,
         clock: Clock,
         wait_limit: WaitLimit,
@@ -61,7 +61,7 @@ class Freshness:
         last_success = await self._sync.last_success_at()
         return NEVER_FILLED if last_success is None else await self._stale_after(last_success)
 
-    async def is_stale_since(self, last_success: datetime) -> bool:
+    async def is_stale_given(self, last_success: datetime) -> bool:
         """`is_stale`, where the end of the last successful run is known."""
         return self._clock() > await self._stale_after(last_success)
 

@@ -1,6 +1,6 @@
 """
-Pacing: a sync yields to callers, and writes to PlanSo yield to reads. Reading and storing an order keeps the process
-busy for some milliseconds: with a PlanSo that answers at once, callers would get next to nothing of it.
+Slow down syncs while API requests come in, and the outbox while GET requests do. Reading and storing an order keeps the
+process busy for some milliseconds: with a PlanSo that answers at once, callers would get next to nothing of it.
 """
 
 import asyncio

@@ -20,7 +20,7 @@ from planso_connector.domain.order import (
     FormReading,
     Order,
     compose_order,
-    has_identity,
+    has_identifying_value,
     is_emptied,
     update_from_form,
     update_from_parts,
@@ -175,7 +175,7 @@ class OrderReader:
                 form = (await self._planso.read_form(order_id)).read_fields()
             except FormMissing:
                 continue
-            if not form.is_blank and not is_emptied(held, form) and has_identity(form):
+            if not form.is_blank and not is_emptied(held, form) and has_identifying_value(form):
                 return False
         return True
 

@@ -304,5 +304,5 @@ def _summarize(progress: RunProgress) -> str:
         found = [f"{doubt['what']} (in {doubt['orders']} orders)" for doubt in all_doubts if doubt["kind"] == kind]
         if found:
             named = join_names(found, _DOUBTS_NAMED)
-            sentences.append(f"What stands there {why}, so these have no value: {named}.")
+            sentences.append(f"What the form shows there {why}, so these have no value: {named}.")
     return " ".join(sentences)

@@ -15,10 +15,10 @@ from planso_connector.domain.saving.damage_assessment import Assessment, PriorSa
 from planso_connector.domain.saving.snapshot import ControlState, find_changed_columns
 from planso_connector.domain.saving.verdicts import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.flows.syncing.read_order import EmptyForm
-from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.flows.writing.read_back import LiveFormReader
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form
 from planso_connector.planso.profile import Profile
@@ -81,7 +81,7 @@ class TrialSaver:
     def __init__(
         self,
         planso: PlansoClient,
-        live: LiveForms,
+        live: LiveFormReader,
         clock: Clock,
         profile: Profile,
         original: Form,

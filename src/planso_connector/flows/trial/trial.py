@@ -1,6 +1,6 @@
 """
-The write trial: try on an order of no consequence how this PlanSo saves. Save its form unchanged, change a text and a
-date and revert them, and find out whether only what changes can be sent. All controls are compared after each save.
+The write trial: save a test order to learn how this PlanSo saves. Save its form unchanged, change a text and a date
+and revert them, and find out whether only what changes can be sent. All controls are compared after each save.
 
 Nothing is recorded in the outbox. While the trial runs, writes to the order are stopped for every process on the
 database, and a lease keeps a second trial away. Transactions: at the beginning, before each step, and at the end.
@@ -31,7 +31,7 @@ from planso_connector.flows.trial.trial_changes import (
     choose_text_change,
     describe_script_filled,
 )
-from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.flows.writing.read_back import LiveFormReader
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form
@@ -93,7 +93,7 @@ class TrialFlow:
     ) -> None:
         self._database = database
         self._planso = planso
-        self._live = LiveForms(planso, reader, clock)
+        self._live = LiveFormReader(planso, reader, clock)
         self._reader = reader
         self._clock = clock
         self._profile = profile

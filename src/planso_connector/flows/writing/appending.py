@@ -1,7 +1,7 @@
 """
 Resolve appended lines against a form: the values that its fields must hold after the save. Pure.
 
-A line counts as saved where it stands in the form more often than in the form that the operation was sent with. So a
+A line counts as saved where it occurs in the form more often than in the form that the operation was sent with. So a
 lost response appends nothing twice, and text that others add meanwhile does not matter.
 """
 
@@ -76,7 +76,7 @@ def _name_requested(problem: Problem, path: str | None) -> Problem:
 def describe_normalised(
     form: Form, requested: Mapping[str, Value], resolved: Mapping[str, Value], saved: Form
 ) -> list[str]:
-    """As `Form.describe_normalised`; of a text with an appended line no RequestNote, as it quotes what stood there."""
+    """As `Form.describe_normalised`; of a text with an appended line no RequestNote, as it quotes what was there."""
     own = form.describe_normalised({path: value for path, value in resolved.items() if path in requested}, saved)
     others = form.describe_normalised({path: value for path, value in resolved.items() if path not in requested}, saved)
     return [*own, *map(str, others)]

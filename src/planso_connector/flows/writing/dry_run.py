@@ -18,9 +18,9 @@ from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing import appending
 from planso_connector.flows.writing.preconditions import apply_preconditions
 from planso_connector.flows.writing.push_create import select_defaults
-from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.flows.writing.read_back import LiveFormReader
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form
 
@@ -47,7 +47,7 @@ class Preview:
 class DryRun:
     """Every method raises what reading and planning raise: NotFound, Invalid, PlansoError, TooManyWaiting."""
 
-    def __init__(self, planso: PlansoClient, live: LiveForms, reader: OrderReader, wait_limit: WaitLimit) -> None:
+    def __init__(self, planso: PlansoClient, live: LiveFormReader, reader: OrderReader, wait_limit: WaitLimit) -> None:
         self._planso = planso
         self._live = live
         self._reader = reader

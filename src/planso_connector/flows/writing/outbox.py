@@ -34,7 +34,7 @@ POLL_INTERVAL = 1.0
 """Seconds between two polls for due operations: postponed, recorded by another process, or left by a dead one."""
 
 STUCK_AFTER = 10.0
-"""Seconds that one iteration of a loop takes at most, beside the database's own time limit."""
+"""Seconds that one iteration of a loop takes at most, plus the database's own time limit."""
 
 MAX_ORIGINS = 1000
 """How many operations keep the context of the request that recorded them; the log line `operation_recorded` has all."""

@@ -32,9 +32,9 @@ from planso_connector.flows.writing.claim import Claim, Postponed, PostponedBySt
 from planso_connector.flows.writing.push_create import CreatePush
 from planso_connector.flows.writing.push_delete import DeletePush
 from planso_connector.flows.writing.push_update import UpdatePush
-from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack, SavedOtherwise
+from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveFormReader, ReadBackResult, SaveMismatch
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.store import operations, orders, save_evidence, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.history import Author
@@ -58,7 +58,7 @@ _STATE_AFTER: dict[type[ConnectorError], OperationState] = {
 @dataclass(frozen=True, slots=True)
 class _Settlement:
     state: OperationState
-    read_back: ReadBack | None = None
+    read_back: ReadBackResult | None = None
     error: ConnectorError | None = None
 
 
@@ -69,7 +69,7 @@ class Pusher:
         self._database = database
         self._clock = clock
         self._dice = dice
-        live = LiveForms(planso, reader, clock)
+        live = LiveFormReader(planso, reader, clock)
         self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
             Action.UPDATE: UpdatePush(database, planso, live, reader, clock),
             Action.CREATE: CreatePush(database, planso, live, reader, clock),
@@ -103,7 +103,7 @@ class Pusher:
         try:
             with urgent_requests(begin_by=asyncio.get_running_loop().time() + START_TIMEOUT):
                 read_back = await self._push[claim.operation.action].carry_out(claim)
-        except SavedOtherwise as otherwise:
+        except SaveMismatch as otherwise:
             state = OperationState.DAMAGED if isinstance(otherwise.error, Damaged) else OperationState.REFUSED
             return _Settlement(state, otherwise.read_back, otherwise.error)
         except Postponed as postponed:
@@ -216,14 +216,14 @@ def _store_order(tx: Transaction, operation: Operation, end: _Settlement, author
         _record_evidence(tx, operation, read_back, now)
 
 
-def _build_author(operation: Operation, read_back: ReadBack | None) -> Author:
+def _build_author(operation: Operation, read_back: ReadBackResult | None) -> Author:
     labels = read_back.saved_labels if read_back is not None else frozenset()
     side_effects = read_back.side_effects if read_back is not None else frozenset()
     is_whole = operation.action is not Action.UPDATE
     return Author(operation.id, operation.caller, target_fields(operation.requested), labels, side_effects, is_whole)
 
 
-def _record_evidence(tx: Transaction, operation: Operation, read_back: ReadBack, now: Instant) -> None:
+def _record_evidence(tx: Transaction, operation: Operation, read_back: ReadBackResult, now: Instant) -> None:
     """Record what the compared save shows about this PlanSo, and stop writes where it did damage."""
     scope = read_back.stop_scope
     if read_back.pair_count:
@@ -235,7 +235,7 @@ def _record_evidence(tx: Transaction, operation: Operation, read_back: ReadBack,
             pairs=read_back.pair_count,
             now=now,
         )
-        save_evidence.record_form(tx, read_back.control_names)
+        save_evidence.compare_form_with_trial(tx, read_back.control_names)
     if scope is not StopScope.NONE:
         columns = read_back.damaged_columns
         write_stops.stop(

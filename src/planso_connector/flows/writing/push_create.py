@@ -25,15 +25,15 @@ from planso_connector.domain.errors import (
     ReadBackMismatch,
 )
 from planso_connector.domain.fields import FIELDS, Value
-from planso_connector.domain.order import IDENTIFYING_PATHS, has_identity
+from planso_connector.domain.order import IDENTIFYING_PATHS, has_identifying_value
 from planso_connector.domain.saving.identity import build_identity, is_other_order
 from planso_connector.flows.syncing.read_order import RECHECK_DELAY, OrderReader
 from planso_connector.flows.writing import overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
-from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack, SavedOtherwise
+from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveFormReader, ReadBackResult, SaveMismatch
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.planso.saving.form_snapshot import take_snapshot
@@ -55,7 +55,7 @@ MAX_CANDIDATES = 100
 
 class CreatePush:
     def __init__(
-        self, database: Database, planso: PlansoClient, live: LiveForms, reader: OrderReader, clock: Clock
+        self, database: Database, planso: PlansoClient, live: LiveFormReader, reader: OrderReader, clock: Clock
     ) -> None:
         self._database = database
         self._planso = planso
@@ -63,9 +63,9 @@ class CreatePush:
         self._reader = reader
         self._clock = clock
 
-    async def carry_out(self, claim: Claim) -> ReadBack:
+    async def carry_out(self, claim: Claim) -> ReadBackResult:
         """
-        Raises SavedOtherwise, AmbiguousCreate, Postponed, ClaimLost, Expired, and ConnectorErrors where nothing was
+        Raises SaveMismatch, AmbiguousCreate, Postponed, ClaimLost, Expired, and ConnectorErrors where nothing was
         saved.
         """
         order_id, notes = claim.operation.order_id, tuple[str, ...]()
@@ -77,7 +77,7 @@ class CreatePush:
             order_id, notes = await self._insert(claim)
         return await self._read_back(claim, order_id, notes)
 
-    async def _read_back(self, claim: Claim, order_id: int, notes: tuple[str, ...]) -> ReadBack:
+    async def _read_back(self, claim: Claim, order_id: int, notes: tuple[str, ...]) -> ReadBackResult:
         requested = claim.operation.requested
         try:
             after = await self._live.read_after_save(order_id, requested, {}, f"the new order {order_id}")
@@ -98,7 +98,7 @@ class CreatePush:
         mismatches = form.find_unsaved(requested)
         if mismatches:
             refused = PlansoRefused(f"Order {order_id} was created, but: {ReadBackMismatch(mismatches)}")
-            raise SavedOtherwise(refused, read_back)
+            raise SaveMismatch(refused, read_back)
         return read_back
 
     async def _insert(self, claim: Claim) -> tuple[int, tuple[str, ...]]:
@@ -194,7 +194,7 @@ class CreatePush:
             except FormMissing:
                 continue
             reading = form.read_fields()
-            if has_identity(reading):
+            if has_identifying_value(reading):
                 # Another write may be about to overwrite an edit that shows here.
                 await self._reader.store_form_unless_empty(order_id, reading, read_at)
                 return form

@@ -18,10 +18,10 @@ from planso_connector.domain.errors import (
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
-from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack
+from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveFormReader, ReadBackResult
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.form_parser import Form
 
 MAX_DELETIONS = 2
@@ -29,13 +29,13 @@ MAX_DELETIONS = 2
 
 
 class DeletePush:
-    def __init__(self, planso: PlansoClient, live: LiveForms, reader: OrderReader, clock: Clock) -> None:
+    def __init__(self, planso: PlansoClient, live: LiveFormReader, reader: OrderReader, clock: Clock) -> None:
         self._planso = planso
         self._live = live
         self._reader = reader
         self._clock = clock
 
-    async def carry_out(self, claim: Claim) -> ReadBack:
+    async def carry_out(self, claim: Claim) -> ReadBackResult:
         """Raises Postponed, ClaimLost, Expired, PlansoRefused, and ConnectorErrors where nothing was deleted."""
         order_id = claim.operation.order_id
         assert order_id is not None, "only a create has no order yet"
@@ -46,7 +46,7 @@ class DeletePush:
             except NotFound as error:
                 if claim.sent_at is None or error.read_at is None:
                     raise
-                return ReadBack(None, order_id, error.read_at)
+                return ReadBackResult(None, order_id, error.read_at)
             try:
                 apply_preconditions(claim.operation, form, mirrored)
             except EditConflict:
@@ -64,7 +64,7 @@ class DeletePush:
 
     async def _check_gone(
         self, claim: Claim, order_id: int, form: Form, outcome: PlansoUnsure | PlansoRefused | None
-    ) -> ReadBack:
+    ) -> ReadBackResult:
         read_at = format_instant(self._clock())
         try:
             with urgent_requests(begin_by=asyncio.get_running_loop().time() + START_TIMEOUT):
@@ -74,7 +74,7 @@ class DeletePush:
             raise Postponed(message) from None
         if is_gone:
             note = f"PlanSo has deleted it, though it answered otherwise ({outcome})."
-            return ReadBack(None, order_id, read_at, notes=(note,) if outcome is not None else ())
+            return ReadBackResult(None, order_id, read_at, notes=(note,) if outcome is not None else ())
         if outcome is None:
             raise PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")
         if isinstance(outcome, PlansoRefused) or outcome.is_over:

@@ -35,7 +35,13 @@ from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.writing import appending, overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
-from planso_connector.flows.writing.read_back import FormAfterSave, LiveForms, ReadBack, SavedOtherwise, apply_reading
+from planso_connector.flows.writing.read_back import (
+    FormAfterSave,
+    LiveFormReader,
+    ReadBackResult,
+    SaveMismatch,
+    apply_reading,
+)
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.pages.change_plan import ChangePlan
@@ -79,7 +85,7 @@ class _Save:
 
 class UpdatePush:
     def __init__(
-        self, database: Database, planso: PlansoClient, live: LiveForms, reader: OrderReader, clock: Clock
+        self, database: Database, planso: PlansoClient, live: LiveFormReader, reader: OrderReader, clock: Clock
     ) -> None:
         self._database = database
         self._planso = planso
@@ -89,16 +95,16 @@ class UpdatePush:
         self._open_saves: dict[str, _Save] = {}
         """Saves with an unknown outcome, by operation: this process judges them again."""
 
-    async def carry_out(self, claim: Claim) -> ReadBack:
+    async def carry_out(self, claim: Claim) -> ReadBackResult:
         """
-        Raises SavedOtherwise, EditConflict, Postponed, ClaimLost, Expired, and ConnectorErrors where nothing was saved.
+        Raises SaveMismatch, EditConflict, Postponed, ClaimLost, Expired, and ConnectorErrors where nothing was saved.
         """
         order_id = claim.operation.order_id
         assert order_id is not None, "only a create has no order yet"
         async with self._reader.hold_order(order_id):
             return await self._carry_out(claim, order_id)
 
-    async def _carry_out(self, claim: Claim, order_id: int) -> ReadBack:
+    async def _carry_out(self, claim: Claim, order_id: int) -> ReadBackResult:
         open_save = self._open_saves.pop(claim.operation.id, None)
         mirrored = await self._reader.load_mirrored(order_id)
         try:
@@ -194,7 +200,7 @@ class UpdatePush:
         )
         return replace(save, outcome=outcome)
 
-    async def _read_back(self, claim: Claim, save: _Save, mirrored: Order | None) -> ReadBack:
+    async def _read_back(self, claim: Claim, save: _Save, mirrored: Order | None) -> ReadBackResult:
         """Where the outcome stays unknown, the save is kept: the next attempt judges it before it sends anything."""
         try:
             return await self._judge(claim, save, mirrored)
@@ -204,7 +210,7 @@ class UpdatePush:
                 del self._open_saves[next(iter(self._open_saves))]
             raise
 
-    async def _judge(self, claim: Claim, save: _Save, mirrored: Order | None) -> ReadBack:
+    async def _judge(self, claim: Claim, save: _Save, mirrored: Order | None) -> ReadBackResult:
         """Read the order back, and compare all controls."""
         operation, saved, plan = claim.operation, save.form, save.plan
         action = f"the save of order {save.order_id}"
@@ -244,9 +250,9 @@ class UpdatePush:
         )
         if not assessment.is_clean:
             changed = {saved.markup.controls[index].name for index in plan.new_values}
-            raise SavedOtherwise(_describe_damage(read_back, changed, not mismatches, evidence), read_back)
+            raise SaveMismatch(_describe_damage(read_back, changed, not mismatches, evidence), read_back)
         if mismatches:
-            raise SavedOtherwise(ReadBackMismatch(mismatches), read_back)
+            raise SaveMismatch(ReadBackMismatch(mismatches), read_back)
         return read_back
 
     async def _raise_unapplied(
@@ -289,7 +295,7 @@ class UpdatePush:
 
     async def _report_unchanged(
         self, claim: Claim, form: Form, mirrored: Order | None, read_at: Instant, notes: tuple[str, ...]
-    ) -> ReadBack:
+    ) -> ReadBackResult:
         """Nothing differs: it never did, or an earlier send took effect, of which the other changes are reported."""
         read_back = await self._live.start_read_back(form, mirrored, read_at)
         if claim.sent_at is None:
@@ -301,7 +307,7 @@ class UpdatePush:
         side_effects = _side_effects(form, differences, claim.operation)
         return replace(read_back, notes=notes, differences=differences, side_effects=side_effects)
 
-    async def _report_blank(self, claim: Claim, form: Form, mirrored: Order | None) -> SavedOtherwise:
+    async def _report_blank(self, claim: Claim, form: Form, mirrored: Order | None) -> SaveMismatch:
         """The form has been blank since a save, for longer than PlanSo's temporary faults last."""
         differences = overwritten_edits.find_emptied_controls(claim.sent, take_snapshot(form), Verdict.LOST)
         read_back = replace(
@@ -311,7 +317,7 @@ class UpdatePush:
             stop_scope=StopScope.WORKSHOP,
         )
         message = f"The form of order {form.order_id} has been blank since it was saved."
-        return SavedOtherwise(Damaged(message), read_back)
+        return SaveMismatch(Damaged(message), read_back)
 
 
 def _values_before(plan: ChangePlan, claim: Claim) -> dict[str, Value]:
@@ -358,7 +364,7 @@ def _side_effects(form: Form, differences: Iterable[Difference], operation: Oper
     return frozenset(name for label in labels for name in form.names_for_label(label))
 
 
-def _describe_damage(read_back: ReadBack, changed: set[str], is_saved: bool, evidence: SaveEvidence) -> Damaged:
+def _describe_damage(read_back: ReadBackResult, changed: set[str], is_saved: bool, evidence: SaveEvidence) -> Damaged:
     differences = read_back.differences or ()
     others = sum(one.verdict in DAMAGE_VERDICTS and one.column not in changed for one in differences)
     fields = f"{others} other field{'s' if others != 1 else ''}"

@@ -20,7 +20,7 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
-from planso_connector.domain.order import FormReading, Order, has_identity, is_emptied, update_from_form
+from planso_connector.domain.order import FormReading, Order, has_identifying_value, is_emptied, update_from_form
 from planso_connector.domain.page_drift import check_form
 from planso_connector.domain.saving.damage_assessment import StopScope
 from planso_connector.domain.saving.identity import find_differing_fields, is_other_order
@@ -28,7 +28,7 @@ from planso_connector.domain.saving.snapshot import find_changed_columns
 from planso_connector.domain.saving.verdicts import Difference, select_damage
 from planso_connector.flows.syncing.read_order import RECHECK_DELAY, EmptyForm, OrderReader
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.request_queue import urgent_requests
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 
@@ -49,7 +49,7 @@ START_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBack:
+class ReadBackResult:
     """What PlanSo showed after a write, ready to be stored."""
 
     order: Order | None
@@ -92,16 +92,16 @@ class FormAfterSave:
     volatile: frozenset[str]
 
 
-class SavedOtherwise(Exception):
+class SaveMismatch(Exception):
     """Something was saved, but `error` says that the form read back has other values than requested, or damage."""
 
-    def __init__(self, error: PlansoRefused | Damaged, read_back: ReadBack) -> None:
+    def __init__(self, error: PlansoRefused | Damaged, read_back: ReadBackResult) -> None:
         super().__init__(str(error))
         self.error = error
         self.read_back = read_back
 
 
-class LiveForms:
+class LiveFormReader:
     """Reads orders' forms for the flows that write."""
 
     def __init__(self, planso: PlansoClient, reader: OrderReader, clock: Clock) -> None:
@@ -156,7 +156,7 @@ class LiveForms:
             if is_empty and not is_expected:
                 raise EmptyForm(form)
             return form
-        if is_empty or not has_identity(reading):
+        if is_empty or not has_identifying_value(reading):
             raise not_found
         return form
 
@@ -257,17 +257,17 @@ class LiveForms:
         """Whether PlanSo shows another listed order that names a person or a vehicle. Raises PlansoError."""
         others = [entry.order_id for entry in await self._planso.read_board() if entry.order_id != order_id]
         for other in others[:MAX_OTHER_ORDERS]:
-            if has_identity((await self._planso.read_form(other)).read_fields()):
+            if has_identifying_value((await self._planso.read_form(other)).read_fields()):
                 return True
         return False
 
-    async def start_read_back(self, form: Form, mirrored: Order | None, read_at: Instant) -> ReadBack:
+    async def start_read_back(self, form: Form, mirrored: Order | None, read_at: Instant) -> ReadBackResult:
         """The order of a form just read; its parts are read, too, where the mirror does not have the order."""
         assert form.order_id is not None, "the form of an existing order"
         if mirrored is not None:
-            return ReadBack(apply_reading(mirrored, form.read_fields()), form.order_id, read_at)
+            return ReadBackResult(apply_reading(mirrored, form.read_fields()), form.order_id, read_at)
         order = await self._reader.compose_order(form.order_id, form.read_fields())
-        return ReadBack(order, form.order_id, read_at, has_parts=True)
+        return ReadBackResult(order, form.order_id, read_at, has_parts=True)
 
 
 def _is_emptied(form: Form, requested: Mapping[str, Value], others: Mapping[str, Value]) -> bool:

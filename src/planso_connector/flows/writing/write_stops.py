@@ -92,10 +92,10 @@ class WriteStops:
         trial = save_evidence.load_trial(tx)
         return determine_style_status(self._profile.source, self._profile.fingerprint, trial)
 
-    async def record_form(self, names: Iterable[str]) -> None:
+    async def compare_form_with_trial(self, names: Iterable[str]) -> None:
         """Record whether a form with controls of these names is still the one that the last write trial saved."""
         recorded = frozenset(names)
-        await self._database.write(lambda tx: save_evidence.record_form(tx, recorded))
+        await self._database.write(lambda tx: save_evidence.compare_form_with_trial(tx, recorded))
 
     async def forget_trial(self) -> bool:
         """Forget the last write trial. Whether there was one."""

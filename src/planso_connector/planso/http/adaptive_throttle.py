@@ -1,5 +1,5 @@
 """
-How many requests PlanSo may have in flight, and when the next may start, learned from its responses. Never waits.
+Raise and lower the concurrency towards PlanSo by its errors and latency, and pause after overload. Never waits itself.
 
 The limit grows by one after each round of good responses, halves after a round with errors of overload, and falls by
 one after a round that was several times slower than usual. A round is as many requests as may be in flight. While

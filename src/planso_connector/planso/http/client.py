@@ -38,9 +38,9 @@ from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
 from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
 from planso_connector.planso.http.parser_thread import run_parser
 from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, get_info
-from planso_connector.planso.http.request_queue import Throttle
 from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
+from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.http.transport import ThrottledTransport
 from planso_connector.planso.http.urls import get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
@@ -182,7 +182,7 @@ class PlansoClient:
 
     @property
     def tab_names(self) -> tuple[str, ...]:
-        """The order's tabs beside form and parts."""
+        """The order's tabs other than form and parts."""
         return tuple(self._profile.calls.tabs)
 
     async def read_tab(self, name: str, order_id: int) -> ParsedTab:

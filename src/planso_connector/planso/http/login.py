@@ -1,5 +1,5 @@
 """
-The login: once for all who wait for it, and never again with a rejected password.
+Log in to PlanSo: waiting requests share one attempt, and a rejected password is not retried automatically.
 
 Source: the PlanSo protocol, section 1.
 """

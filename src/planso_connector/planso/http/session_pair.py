@@ -8,9 +8,9 @@ The second session is opened when it is first needed, and given up where a secon
 from dataclasses import dataclass
 
 from planso_connector.planso.http.login import Account
-from planso_connector.planso.http.request_queue import is_urgent
 from planso_connector.planso.http.session import LOGIN_WINDOW, MAX_USUAL_LOGINS
 from planso_connector.planso.http.session_auth import SessionAuth
+from planso_connector.planso.http.throttle import is_urgent
 
 _ONE_SESSION = (
     "one session: a second login of this account ends the first, so writes may wait for a sync's pages; "

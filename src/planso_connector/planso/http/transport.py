@@ -11,7 +11,7 @@ from planso_connector.planso.http.adaptive_throttle import parse_retry_after
 from planso_connector.planso.http.bounded_response import ResponseTooLarge, read_bounded
 from planso_connector.planso.http.outcome import PlansoHealth, RequestOutcome, classify_status, classify_transport_error
 from planso_connector.planso.http.request_info import get_info
-from planso_connector.planso.http.request_queue import Throttle
+from planso_connector.planso.http.throttle import Throttle
 
 _CONNECTION_LOST = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 

@@ -23,7 +23,7 @@ _START_WORDS = frozenset({"von", "ab", "from", "beginn"})
 """The last word of a label that names the first of several controls: `Reparatur von [08:00] - [16:00]`."""
 _NOT_ONE_LINE = frozenset({"select", "textarea", "checkbox", "radio"})
 _ORIGINAL = re.compile(r"(?:^|[^a-z])(old|orig|original|prev|previous|initial|before|vorher)(?:[^a-z]|$)")
-"""Names of hidden copies of the value as the page was made; a browser sends them unchanged beside a change."""
+"""Names of hidden copies of the value as the page was made; a browser sends them unchanged along with a change."""
 _MIRROR_AFFIX = re.compile(
     r"(?:^|(?<=[^a-z\d]))(show|shown|display|visible|anzeige|text|txt|view|picker|formatted|dummy|fake|hidden|submit"
     r"|real|iso|db|raw|value|val|alt|input|mirror)(?=$|[^a-z\d])"
@@ -77,7 +77,7 @@ def _mark(tree: FormTree, index: int, pair: LabelPair, label: LabelElement | Non
     if len(beside) == 1 and _may_hold_day(pair.target) and _may_hold_time(beside[0]):
         return pair._replace(time_element=beside[0])
     if beside:
-        return pair._replace(alternatives=beside, ambiguity="several controls stand beside it")
+        return pair._replace(alternatives=beside, ambiguity="several controls are next to it")
     mirrors = tuple(_find_mirrors(tree, index, pair, label))
     if mirrors:
         return pair._replace(alternatives=mirrors, ambiguity="a hidden control holds the same")

@@ -21,7 +21,7 @@ _ESCAPED_TAG = re.compile(
 
 def unescape_page(content: str) -> str:
     """
-    `content` as HTML. Escaped markup is unescaped where nothing but wrapper elements stand around it: in a page with
+    `content` as HTML. Escaped markup is unescaped where nothing but wrapper elements are around it: in a page with
     elements of its own, escaped tags are text that somebody entered.
     """
     if "&lt;" not in content:

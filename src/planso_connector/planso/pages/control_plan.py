@@ -38,7 +38,7 @@ def plan_control_values(markup: FormMarkup, wanted: Mapping[str, Sequence[str]])
         changed = {c.index: new for c, new in zip(controls, found, strict=True) if new != current[c.index]}
         if changed:
             new_values |= changed
-            before = ", ".join(text for control in controls for text in submit(control, current[control.index]))
+            before = ", ".join(text for control in controls for text in sent_texts(control, current[control.index]))
             label = next((labels[control.index] for control in controls if control.index in labels), name)
             changes.append(FieldChange(name, ", ".join(texts), before, label))
     if problems:
@@ -51,11 +51,11 @@ def read_submitted_values(markup: FormMarkup) -> dict[str, tuple[str, ...]]:
     submitted: dict[str, tuple[str, ...]] = {}
     for control in markup.controls:
         if control.is_sent:
-            submitted[control.name] = (*submitted.get(control.name, ()), *submit(control, current_value(control)))
+            submitted[control.name] = (*submitted.get(control.name, ()), *sent_texts(control, current_value(control)))
     return submitted
 
 
-def submit(control: Control, value: ControlValue) -> tuple[str, ...]:
+def sent_texts(control: Control, value: ControlValue) -> tuple[str, ...]:
     """The texts that a browser submits for a control with this value; none for an unchecked box."""
     if isinstance(value, str):
         return (value,)
@@ -79,7 +79,7 @@ def _find_values(controls: Sequence[Control], texts: tuple[str, ...]) -> Iterato
         return
     first, rest = controls[0], controls[1:]
     for value in _candidate_values(first, texts):
-        submitted = submit(first, value)
+        submitted = sent_texts(first, value)
         if texts[: len(submitted)] == submitted:
             yield from ((value, *others) for others in _find_values(rest, texts[len(submitted) :]))
 

@@ -90,7 +90,7 @@ def holds_value(entry: FormEntry, kind: FieldKind, value: Value) -> bool:
 def check_equivalence(entry: FormEntry, kind: FieldKind, value: Value, saved: FormEntry | None = None) -> Equivalence:
     """
     Compare a control, read back after a save, with the value. `saved` is the control as it was in the form that was
-    saved, whose notation was written; by default the notation that stands there now is taken for it.
+    saved, whose notation was written; by default the notation that is there now is taken for it.
     """
     shown = entry.control.value
     is_exact = entry.is_choice or entry.control.type == "checkbox" or kind is FieldKind.ID
@@ -272,7 +272,7 @@ def _format_in(current: notation.DateNotation, kind: FieldKind, value: str) -> s
 
 
 def _format_time(control: Control, kind: FieldKind, time: str) -> ControlText:
-    """A time of day: alone where one stands alone, else behind the day that stands there. Raises NotOffered."""
+    """A time of day: alone where one is there alone, else after the day that is there. Raises NotOffered."""
     current = notation.parse_date_notation(control.value)
     if current is not None and not current.has_day:
         return ControlText(notation.format_clock(current, time), time)

@@ -224,7 +224,7 @@ class FieldLocator:
         return [
             (path, column, controls[0])
             for column, controls in self._by_column.items()
-            for path in self._profile.fields_by_unsure_column.get(column, ())
+            for path in self._profile.fields_by_candidate_column.get(column, ())
             if not self.locations(path)
         ]
 
@@ -322,7 +322,7 @@ class FieldLocator:
             return FieldLocation(name, True, (*other.entries, *entries), ambiguity)
         for entry in self._entries_by_index.get(control.index, ()):
             if entry.key in self._profile.fields_by_label:
-                ambiguity = f"the column '{name}' stands under the label '{entry.label}', which is another field's"
+                ambiguity = f"the column '{name}' is under the label '{entry.label}', which is another field's"
                 return FieldLocation(name, True, entries, ambiguity, is_contested=True)
         return location
 
@@ -348,7 +348,7 @@ def _decide(path: str, label: str, entries: Sequence[FormEntry]) -> FieldLocatio
         if _count_names(entries) > 1:
             entries = list(filter(is_preferred, entries)) or entries
     if _count_names(entries) > 1:
-        return FieldLocation(label, False, tuple(entries), f"the label '{label}' stands more than once")
+        return FieldLocation(label, False, tuple(entries), f"the label '{label}' occurs more than once")
     ambiguity = next((entry.ambiguity for entry in entries if entry.ambiguity), "")
     return FieldLocation(label, False, tuple(entries), ambiguity)
 

@@ -338,4 +338,4 @@ def serialise_control(control: Control, new_value: ControlValue | None, known: C
     has_text = control.type not in ("select", "checkbox", "radio")
     if new_value is None and control.script_value is not None and control.name in known and has_text:
         return (control.script_value.value or "",)
-    return control_plan.submit(control, control_plan.current_value(control) if new_value is None else new_value)
+    return control_plan.sent_texts(control, control_plan.current_value(control) if new_value is None else new_value)

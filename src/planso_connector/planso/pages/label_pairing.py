@@ -2,10 +2,10 @@
 Find the control that each label names. In this order a label finds its control:
 
 1. by `for`, by holding it, by `aria-labelledby`;
-2. by standing before it in its own block (the widest ancestor with no other label), or after it;
+2. by coming before it in its own block (the widest ancestor with no other label), or after it;
 3. as its column's header (`column_headers`);
 4. as the text of the table cell, `dt` or block before the control, where there is no `<label>` at all;
-5. by standing before or after it among other labels in one block (`label_sequence`);
+5. by coming before or after it among other labels in one block (`label_sequence`);
 6. as `aria-label`, `title`, or the title of a block that holds this control alone (`accessible_names`).
 
 Where the markup leaves several controls to choose from, the pair says so (`ambiguity`, `alternatives`): nothing is
@@ -254,7 +254,7 @@ def _choose_side(
     if not nearest_after and (is_alone or last.type == "checkbox"):
         return last
     label.ambiguity = (
-        "controls stand before and after it" if nearest_after else "the control before it has other words too"
+        "controls come before and after it" if nearest_after else "the control before it has other words too"
     )
     target, *alternatives = (*nearest_after, *nearest_before)
     label.alternatives = tuple(alternatives)
@@ -291,7 +291,7 @@ def _find_shared_blocks(tree: FormTree, labels: list[LabelElement]) -> frozenset
 
 
 def _pair_by_text(tree: FormTree, shared: frozenset[int]) -> list[LabelPair]:
-    """Pairs of a control and the text before it, where no label stands at it, nor beside it in a `shared` block."""
+    """Pairs of a control and the text before it, where no label is at it, nor next to it in a `shared` block."""
     used: set[int] = set()
     pairs: list[LabelPair] = []
     candidates = [

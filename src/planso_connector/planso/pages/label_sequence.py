@@ -1,6 +1,6 @@
 """
 Pair labels and controls that share one block: `label input label input`, or `input label input label`. On which side
-the labels stand is decided for the whole block, by what comes first; where that doesn't come out even, it is ambiguous.
+the labels are is decided for the whole block, by what comes first; where that doesn't come out even, it is ambiguous.
 """
 
 import re
@@ -146,7 +146,7 @@ def _pair_run(tree: FormTree, labels: list[LabelElement], items: Sequence[_Item]
     alternatives = tuple(controls[1:])
     for label in labels:
         label.target, label.alternatives = controls[0], alternatives
-        label.ambiguity = "several labels stand before it"
+        label.ambiguity = "several labels come before it"
 
 
 def _mark_neighbours(tree: FormTree, segment: Sequence[_Item]) -> None:
@@ -160,4 +160,4 @@ def _mark_neighbours(tree: FormTree, segment: Sequence[_Item]) -> None:
         near = [item for item in (*before, *after) if isinstance(item, ControlElement) and tree.is_unpaired(item)]
         if near:
             label.target, label.alternatives = near[0], tuple(near[1:])
-            label.ambiguity = "controls stand before and after it"
+            label.ambiguity = "controls come before and after it"

@@ -15,7 +15,7 @@ from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import MAX_DESCRIPTION_LENGTH, MAX_MEMBER_LENGTH, Part
-from planso_connector.domain.progress.status_phrases import says_any
+from planso_connector.domain.progress.status_phrases import contains_any_phrase
 from planso_connector.planso.pages.answer_pages import find_pages, unescape_page
 from planso_connector.planso.pages.html_parser import parse_html
 from planso_connector.planso.pages.nodes import find_ancestor, iterate_ancestors, iterate_cells, list_classes
@@ -304,7 +304,7 @@ def _read_flags(row: LexborNode, status: str, words: PartsVocabulary) -> dict[st
 
 def _read_states(status: str, words: PartsVocabulary) -> dict[str, bool]:
     """`nicht geliefert`, `teilweise geliefert` and `wird geliefert` do not say delivered."""
-    states = {name: says_any(status, words.status_words[name.removeprefix("is_")]) for name in _STATES}
+    states = {name: contains_any_phrase(status, words.status_words[name.removeprefix("is_")]) for name in _STATES}
     states["is_delivered"] = states["is_delivered"] and _NOT_YET.search(fold(status)) is None
     return states
 

@@ -60,7 +60,7 @@ _LABEL_ENDS = {
     "option": name_set("option optgroup select") | _BLOCKS,
     "button": _BLOCKS,
 }
-"""Tags that end such an element, beside its own end."""
+"""Tags that end such an element, besides its own end."""
 _TAG_NAMES = _BLOCKS | name_set(
     "a abbr address area aside audio b base blockquote br canvas caption center code col colgroup datalist del details "
     "em embed figure font frame head hr i iframe img input ins kbd link map mark meta noscript object optgroup option "
@@ -200,7 +200,7 @@ def _mask_key(key: str, member: object) -> str:
 
 
 class _PageMasker:
-    """Masks one page: its tags and texts one after the other, as they stand, well nested or not."""
+    """Masks one page: its tags and texts one after the other, as they come, well nested or not."""
 
     def __init__(self, page: str, room: int, masks: MaskingRules) -> None:
         self._page = page
@@ -277,7 +277,7 @@ def _mask_tag(tag: re.Match[str], masks: MaskingRules) -> str:
 
 
 def _mask_attribute(name: str, value: str | None, masks: MaskingRules) -> str:
-    """Names that HTML does not know are masked too: after a quote too many, a value's words stand as names."""
+    """Names that HTML does not know are masked too: after a quote too many, a value's words look like names."""
     key = name.lower()
     is_known = key in _KNOWN_ATTRIBUTES or _DATA_ATTRIBUTE.fullmatch(key) is not None
     masked_name = name if is_known else mask_text(name)

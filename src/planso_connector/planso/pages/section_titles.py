@@ -32,7 +32,7 @@ _TAB_TARGETS = ("data-tab", "aria-controls", "data-target", "data-bs-target", "h
 
 
 class Party(Enum):
-    """Whose data stand under a title."""
+    """Whose data a title is about."""
 
     CUSTOMER = "customer"
     OTHER = "other"

@@ -19,7 +19,7 @@ _URLENCODED = re.compile(r"[^\s=&{}\[\]\"<>]*=[^\s&{}\"<>]*(?:&[^\s=&{}\"<>]*=[^
 class DecodedBody:
     """
     A body decoded in one way. `style`: one of `save_style.BODIES`; `parameter`: the one that holds the form, if any;
-    `members`: parameters beside the form; `raw`: the urlencoded text, which shows how blanks are written.
+    `members`: parameters besides the form; `raw`: the urlencoded text, which shows how blanks are written.
     """
 
     style: str

@@ -19,7 +19,7 @@ Pairs = Sequence[tuple[str, str]]
 """Names and values of a form's controls, decoded, in document order."""
 
 _UNRESERVED = "-_.!~*'()"
-"""What encodeURIComponent leaves alone beside letters and digits."""
+"""What encodeURIComponent leaves alone besides letters and digits."""
 _URLENCODED = "application/x-www-form-urlencoded; charset=UTF-8"
 
 

@@ -176,7 +176,7 @@ def _parse_body(request: Mapping[str, Any], headers: Mapping[str, str]) -> tuple
 def _encode_params(pairs: list[tuple[str, str]]) -> str:
     """
     A urlencoded body from the `params` of a browser that left out the text. Chrome writes them encoded, others decoded:
-    they were decoded where a character stands in them that encoding replaces.
+    they were decoded where they contain a character that encoding replaces.
     """
     is_encoded = all(_URLENCODED_PART.fullmatch(part) for pair in pairs for part in pair)
     if is_encoded and any("%" in value for _, value in pairs):

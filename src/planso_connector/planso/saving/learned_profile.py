@@ -1,4 +1,4 @@
-"""What was learned from a recording, as lines of a profile with where each comes from."""
+"""Render what was learned from a recording as profile TOML, with the source of each line."""
 
 import json
 import re

@@ -157,7 +157,7 @@ def _learn_responses(learned: LearnedProfile, recording: Recording, accepted: Se
     if new_ids:
         learned.add_setting("save.answer", "new_id", *new_ids[0])
     else:
-        learned.assumptions.append("Where a new order's id stands in the answer.")
+        learned.assumptions.append("Where a new order's id is in the answer.")
 
 
 def _find_success_rule(write: RecordedWrite) -> str | None:

@@ -1,4 +1,4 @@
-"""Learn which parameters a save carries beside the form, and where their values come from. Pure."""
+"""Learn which parameters a save carries besides the form, and where their values come from. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -140,7 +140,7 @@ class ParameterLearner:
         return next((origin for held, origin in self._iter_origins(write) if held == value), None)
 
     def _iter_origins(self, write: RecordedWrite) -> Iterator[tuple[str, TokenOrigin]]:
-        """Values that the browser had before the write, with where they stood."""
+        """Values that the browser had before the write, with where they were found."""
         if write.form is not None:
             entry = write.form.entry
             for control in write.form.form.markup.controls:

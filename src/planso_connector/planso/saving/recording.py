@@ -1,4 +1,4 @@
-"""What a recording shows of a PlanSo: the login, boards, pages, forms that were read, and writes."""
+"""Extract the login, boards, pages, forms and writes from a recorded HAR file."""
 
 import re
 from collections import Counter

@@ -43,7 +43,7 @@ _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 @dataclass(frozen=True)
 class RequestTemplate:
-    """The request of one action. `query` and `body` are parameters beside the form, in their order."""
+    """The request of one action. `query` and `body` are parameters besides the form, in their order."""
 
     method: str = "POST"
     path: str = "{do}"

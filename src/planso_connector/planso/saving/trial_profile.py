@@ -1,4 +1,4 @@
-"""Apply what a write trial found to the profile with which it was made. Pure."""
+"""Merge a write trial's result into the profile, unless the profile changed since. Pure."""
 
 import hashlib
 import json

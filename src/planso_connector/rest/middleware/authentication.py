@@ -18,7 +18,7 @@ from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthen
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.wait_limit import current_key_id
-from planso_connector.rest.middleware.key_watch import KeyWatch, KeyWithdrawn
+from planso_connector.rest.middleware.key_watch import KeyNoLongerValid, KeyWatch
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
     LIVENESS_PATH,
@@ -94,7 +94,7 @@ class AuthenticationMiddleware:
                 await self._app(scope, receive, send)
             else:
                 await self._key_watch.run(self._app, _get_key(scope), scope, receive, send)
-        except KeyWithdrawn as withdrawn:
+        except KeyNoLongerValid as withdrawn:
             await error_response(withdrawn.error)(scope, receive, send)
         finally:
             self._record_access(scope, route, caller, get_response_state(scope).status)

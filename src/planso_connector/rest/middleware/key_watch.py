@@ -19,7 +19,7 @@ CHECK_INTERVAL = 1.0
 _CheckKey = Callable[[Scope], Awaitable[NotAuthenticated | None]]
 
 
-class KeyWithdrawn(Exception):
+class KeyNoLongerValid(Exception):
     """The key is no longer valid; `error` says why. Not a ConnectorError, which routes would answer themselves."""
 
     def __init__(self, error: NotAuthenticated) -> None:
@@ -49,7 +49,7 @@ class _WatchedRequest:
         if message["type"] == "http.response.start" and self.is_waiting:
             error = await self._check_key(self.scope)
             if error is not None:
-                raise KeyWithdrawn(error)
+                raise KeyNoLongerValid(error)
         await self._send(message)
 
     def cancel(self, error: NotAuthenticated) -> None:
@@ -66,7 +66,7 @@ class KeyWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, app: ASGIApp, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises KeyWithdrawn, before the response starts."""
+        """Raises KeyNoLongerValid, before the response starts."""
         request = _WatchedRequest(key, scope, send, self._check_key)
         self._in_flight.add(request)
         if self._task is None or self._task.done():
@@ -78,7 +78,7 @@ class KeyWatch:
             if request.error is None:
                 raise
             request.task.uncancel()
-            raise KeyWithdrawn(request.error) from None
+            raise KeyNoLongerValid(request.error) from None
         finally:
             self._in_flight.discard(request)
 

@@ -19,7 +19,7 @@ MAX_BYTES = 16 << 20
 MAX_RESPONSE_BYTES = 1 << 20
 MAX_RESPONSES = 1000
 _BYTES_PER_RESPONSE, _BYTES_PER_ORDER_ID = 1500, 40
-"""Memory beside the body: headers, entries in tables, the ids for the access log."""
+"""Memory used besides the body: headers, entries in tables, the ids for the access log."""
 
 
 @dataclass(frozen=True, slots=True)

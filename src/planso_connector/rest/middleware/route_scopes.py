@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 
 RequiredScopes = tuple[Scope, ...] | None
 """One of these scopes; see also PUBLIC and OPTIONAL_KEY."""

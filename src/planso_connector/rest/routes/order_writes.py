@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import (
     EditConflict,
     Invalid,
@@ -25,6 +25,7 @@ from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import OrderDocument
 from planso_connector.domain.saving.appending import is_append
+from planso_connector.domain.scopes import Scope
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.writing.dry_run import DryRun, Preview
 from planso_connector.flows.writing.write import WriteService

@@ -98,7 +98,7 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
         "duplicate": "For this number plate there is already an order at this time: 130. Nothing was created.",
     },
     412: {
-        "another_version": "If-Match: order 130 has version 5 now, not 4.",
+        "another_version": 'If-Match: order 130 has the ETag "5.0" now, not "4.0".',
         "changed_in_planso": "Changed in PlanSo since: shop_date. Nothing was sent.",
     },
     413: {"too_large": BODY_TOO_LARGE},

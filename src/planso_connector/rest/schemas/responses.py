@@ -60,12 +60,12 @@ class FieldDoubt(BaseModel):
 
     field: str = described("The field's path, or `fields.` and a label.", "shop_date")
     text: str = described(
-        f"What stands there; empty where that is longer than {MAX_UNREADABLE_LENGTH} characters.", "KW 51"
+        f"What the form shows there; empty where that is longer than {MAX_UNREADABLE_LENGTH} characters.", "KW 51"
     )
     length: int | None = described(
         "Only where it is too long to be the field's value: its characters.", None, default=None
     )
-    fingerprint: str | None = described("Only beside `length`: another one for another text.", None, default=None)
+    fingerprint: str | None = described("Only with `length`: another one for another text.", None, default=None)
 
 
 _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_define_mirrored(FieldGroup.VEHICLE))
@@ -92,7 +92,7 @@ class OrderMembers(BaseModel):
         {"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"},
     )
     doubts: list[FieldDoubt] = described(
-        "What is null because what stands there is no date or number, or is longer than is kept: fields by path, "
+        "What is null because the form shows no date or number there, or a text longer than is kept: fields by path, "
         "labels of `fields` as `fields.Label`. Never cut: what was read could be written back.",
         [],
     )

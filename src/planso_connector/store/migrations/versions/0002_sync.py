@@ -1,4 +1,4 @@
-"""For the sync: leases, sections, kept pages; what a run was for."""
+"""Add leases, sections, kept pages, and what a sync run was for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a save damaged, what is stopped because of it, and what is known of how this PlanSo saves."""
+"""Add write stops, save evidence, save effects and the differences of operations."""
 
 from __future__ import annotations
 

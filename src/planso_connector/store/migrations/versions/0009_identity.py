@@ -1,4 +1,4 @@
-"""What an order was known by when a write to it was recorded."""
+"""Add `operations.identity`: the identifying values of the order when the write was recorded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """
-Limit the rate and the concurrency of requests to PlanSo, one budget for the process (protocol, section 8).
+Queue requests to PlanSo, writes first, within a fixed rate and the concurrency that `adaptive_throttle` allows: one
+budget for the process (protocol, section 8).
 
-Writes go before reads, as a caller waits for them. Instants are the event loop's time, durations seconds.
+Instants are the event loop's time, durations seconds.
 """
 
 import asyncio

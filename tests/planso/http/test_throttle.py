@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PlansoTimeout, PlansoUnavailable
 from planso_connector.planso.http.adaptive_throttle import MAX_PAUSE, MAX_WRITE_PAUSE
-from planso_connector.planso.http.request_queue import MAX_RETRY_AFTER, Throttle, urgent_requests
+from planso_connector.planso.http.throttle import MAX_RETRY_AFTER, Throttle, urgent_requests
 from planso_connector.sandbox import Sandbox
 from tests.planso.conftest import client
 from tests.planso.manual_clock import ManualClock, ThrottledRequest, make_throttle, run_ready_tasks, start_requests
