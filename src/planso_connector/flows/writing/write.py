@@ -52,7 +52,7 @@ COMMIT_CHECK_TIMEOUT = 3.0
 class WriteRequest:
     """
     What comes with a write besides its values. `wait` is in seconds, None for the default; `if_match` is the ETag
-    relied on, without its quotes, or `*`; `notes` are sentences for the caller; `is_strict` is `Prefer: handling=strict`;
+    relied on, without its quotes, or `*`; `notes` are sentences for the caller; `is_strict`: `Prefer: handling=strict`;
     `can_read_orders`: whether duplicates may be named; `signature`: the name that ends appended lines, None for none.
     """
 
