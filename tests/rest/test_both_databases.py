@@ -8,7 +8,7 @@ from tests.service import running, settings_for
 
 def test_the_connector_is_the_same_on_both_databases(database_url: str) -> None:
     """Sync, lookup, write, create, delete, a quiet resync and two connectors at once, on each database."""
-    sandbox = Sandbox(orders=30)
+    sandbox = Sandbox(orders=12)
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, database_url)
         with running(settings, sandbox) as first, running(settings, sandbox) as second:

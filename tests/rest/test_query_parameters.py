@@ -12,7 +12,7 @@ from planso_connector.sandbox import Sandbox
 from tests.rest import raw
 from tests.service import Service
 
-ORDERS = 20
+ORDERS = 12
 IDS = sorted(Sandbox(orders=ORDERS).order_ids())
 UNDER_API = sorted(route for route in REQUIRED_SCOPES if " /api" in route)
 BODIES: dict[str, dict[str, Any]] = {

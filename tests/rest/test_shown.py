@@ -14,14 +14,14 @@ from tests.rest.keys import make_key
 from tests.rest.routes.write_requests import hide_forms
 from tests.service import Service, running_on_sqlite
 
-IDS = sorted(Sandbox(orders=20).order_ids())
+IDS = sorted(Sandbox(orders=12).order_ids())
 SECRET = "Wiebke Unikat"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with keys, `http` with an admin's."""
-    with running_on_sqlite(tmp_path_factory.mktemp("shown"), Sandbox(orders=20)) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("shown"), Sandbox(orders=12)) as running:
         running.http.headers |= make_key(running, Scope.ADMIN, name="admin")
         yield running
 

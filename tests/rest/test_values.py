@@ -9,7 +9,7 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
-ORDERS = 60
+ORDERS = 12
 IDS = sorted(Sandbox(orders=ORDERS).order_ids())
 
 

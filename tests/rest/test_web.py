@@ -15,7 +15,7 @@ from tests.process import connector_process
 from tests.rest import raw
 from tests.service import Service
 
-ORDERS = 20
+ORDERS = 12
 JSON = "Content-Type: application/json"
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 

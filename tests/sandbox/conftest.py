@@ -18,7 +18,7 @@ def open_browser() -> Iterator[Open]:
     with ExitStack() as stack:
 
         def open_(sandbox: Sandbox | None = None, *, log_in: bool = True, **installation: object) -> Browser:
-            box = sandbox or Sandbox(orders=40, installation=Installation(**installation))  # type: ignore[arg-type]
+            box = sandbox or Sandbox(orders=12, installation=Installation(**installation))  # type: ignore[arg-type]
             url = stack.enter_context(box.serve())
             browser = stack.enter_context(Browser(box, url))
             if log_in:

@@ -20,7 +20,7 @@ from tests.service import PATIENCE, Service, running_on_sqlite
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_on_sqlite(tmp_path_factory.mktemp("service"), Sandbox(orders=20)) as running:
+    with running_on_sqlite(tmp_path_factory.mktemp("service"), Sandbox(orders=12)) as running:
         yield running
 
 

@@ -79,7 +79,7 @@ class Command:
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(orders=30)
+    return Sandbox(orders=12)
 
 
 @pytest.fixture(params=["PID 1", "one of many"])

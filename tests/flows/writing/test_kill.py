@@ -32,7 +32,7 @@ def operations(folder: Path) -> list[tuple[Any, ...]]:
 
 def test_a_kill_during_a_sync_leaves_a_clean_start(tmp_path: Path) -> None:
     """kill -9 in the middle of the first sync: the next start finishes the mirror, and the dead run is ended."""
-    sandbox = Sandbox(orders=60)
+    sandbox = Sandbox(orders=12)
     with sandbox.serve() as url:
         sandbox.knobs.latency = 0.02
         with connector_process(environment(sandbox, url, tmp_path), tmp_path) as connector:

@@ -27,7 +27,7 @@ _NUMBERS = itertools.count(1)
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One connector for most tests here; each takes orders of its own."""
     folder = tmp_path_factory.mktemp("back")
-    with running_on_sqlite(folder, Sandbox(orders=40), planso_timeout=1.0, connector_sync_parts=False) as one:
+    with running_on_sqlite(folder, Sandbox(orders=12), planso_timeout=1.0, connector_sync_parts=False) as one:
         yield one
 
 

@@ -35,7 +35,7 @@ def attempts(service: Service, answer: httpx2.Response) -> int:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One connector for most tests here; each takes orders of its own and leaves nothing stopped."""
     folder = tmp_path_factory.mktemp("stops")
-    sandbox = Sandbox(orders=40)
+    sandbox = Sandbox(orders=12)
     sandbox.app = PlansoProxy(sandbox.app)
     with running_on_sqlite(folder, sandbox, planso_timeout=1.0, connector_sync_parts=False) as one:
         yield one

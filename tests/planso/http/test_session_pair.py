@@ -35,7 +35,7 @@ def test_callers_do_not_wait_for_a_sync_s_pages(tmp_path: Path) -> None:
     PlanSo serves the requests of one session one after the other. During a full sync with four pages in flight, each
     request of a caller is answered while PlanSo serves two of the sync's pages at most.
     """
-    sandbox = Sandbox(orders=60)
+    sandbox = Sandbox(orders=12)
     with running_on_sqlite(tmp_path, sandbox) as service:
         assert live_read(service, sandbox.order_ids()[0]).status_code == 200
         sandbox.knobs.set_json({"session_lock": True, "latency": 0.3})

@@ -26,7 +26,7 @@ from tests.rest.limited import (
 )
 from tests.service import Service, running_on_sqlite
 
-ORDERS = 20
+ORDERS = 12
 
 
 @pytest.fixture(scope="module")

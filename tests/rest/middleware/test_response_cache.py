@@ -26,7 +26,7 @@ from tests.databases import Store
 from tests.service import Service
 from tests.store.samples import order
 
-ORDERS = 20
+ORDERS = 12
 LIST = {"limit": "3", "sort": "id"}
 
 

@@ -13,7 +13,7 @@ from planso_connector.sandbox import Sandbox
 from tests.process import connector_process
 from tests.service import Service
 
-ORDERS = 20
+ORDERS = 12
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 GIVEN = f"00-{TRACE}-00f067aa0ba902b7-01"
 

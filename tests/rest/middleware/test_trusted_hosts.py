@@ -12,7 +12,7 @@ from planso_connector.settings import SettingsError
 from tests.rest import raw
 from tests.service import Service, running_on_sqlite
 
-ORDERS = 20
+ORDERS = 12
 SITE = "https://board.example"
 
 

@@ -18,7 +18,7 @@ from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key as make
 from tests.service import PATIENCE, Service, running_on_sqlite
 
-ORDERS = 40
+ORDERS = 12
 IDS = iter(sorted(Sandbox(orders=ORDERS).order_ids()))
 FIELDS = [("remarks", "Bemerkungen"), ("damage_description", "Schadenbeschreibung")]
 OLD = "Kundin wartet.\nErsatzwagen bestellt."

@@ -7,7 +7,7 @@ import pytest
 from tests.rest.routes.write_requests import PERSON, REMARKS, build_write, count_saves, list_operations, send
 from tests.service import Service
 
-ORDERS = 40
+ORDERS = 12
 SETTINGS = {"planso_timeout": 1.0, "connector_sync_parts": False}
 
 

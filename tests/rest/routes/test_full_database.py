@@ -12,7 +12,7 @@ from planso_connector.store.engine.database import Transaction
 from tests.rest.routes.write_requests import REMARKS, build_write, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, wait_until
 
-ORDERS = 40
+ORDERS = 12
 SETTINGS = {"planso_timeout": 1.0, "connector_sync_parts": False}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.rest.routes.write_requests import REMARKS, put, send
 from tests.service import Service
 
-ORDERS = 40
+ORDERS = 12
 SETTINGS = {"planso_timeout": 1.0, "connector_sync_parts": False}
 
 

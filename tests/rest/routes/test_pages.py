@@ -11,7 +11,7 @@ from planso_connector.sandbox import Sandbox
 from tests.rest import raw
 from tests.service import Service, running_on_sqlite
 
-ORDERS = 20
+ORDERS = 12
 PERSONAL = ("/api/orders", "/api/orders/1", "/api/lookup?q=x", "/api/operations", "/api/sync/status", "/nothing")
 
 

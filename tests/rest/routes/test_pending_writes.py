@@ -14,7 +14,7 @@ from planso_connector.store.tables import operations
 from tests.rest.routes.write_requests import PERSON, count_saves, hide_forms, list_operations, put, send
 from tests.service import Service, running_on_sqlite, wait_until
 
-ORDERS = 40
+ORDERS = 12
 SETTINGS = {"planso_timeout": 1.0, "connector_sync_parts": False}
 
 

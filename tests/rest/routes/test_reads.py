@@ -204,5 +204,5 @@ def test_one_bad_form_fails_that_order_alone(sandbox_service: Service) -> None:
 @pytest.fixture
 def sandbox_service(tmp_path: Path) -> Iterator[Service]:
     """A small workshop of its own, for tests that break it."""
-    with running_on_sqlite(tmp_path, Sandbox(orders=30)) as running:
+    with running_on_sqlite(tmp_path, Sandbox(orders=12)) as running:
         yield running

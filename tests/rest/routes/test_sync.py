@@ -14,7 +14,7 @@ from planso_connector.sandbox import Installation, Sandbox
 from tests.planso_proxy import FORM, PARTS, PlansoProxy
 from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for, wait_until
 
-ORDERS = 40
+ORDERS = 12
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_new_empty_orders_stop_no_sync(service: Service) -> None:
 
 def test_an_order_cleared_by_a_caller_stops_no_sync(tmp_path: Path) -> None:
     """A write clears an order's only value: its empty form is read like any other."""
-    sandbox = Sandbox(orders=30)
+    sandbox = Sandbox(orders=12)
     sandbox.knobs.missing_labels = {"Auftragsnummer"}
     cleared = [sandbox.add_order({"Fahrername": "Bald Leer"}) for _ in range(4)]
     with running_on_sqlite(tmp_path, sandbox) as service:
@@ -200,7 +200,7 @@ def test_an_order_cleared_by_a_caller_stops_no_sync(tmp_path: Path) -> None:
 
 def test_a_first_sync_of_empty_orders_fails(tmp_path: Path) -> None:
     """PlanSo shows every order as empty: the run fails, and the next one reads them all."""
-    sandbox = Sandbox(orders=30)
+    sandbox = Sandbox(orders=12)
     sandbox.knobs.empty_form_orders = set(sandbox.order_ids()[1:])
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{tmp_path}/c.db"), sandbox) as started:
         status = started.wait_for_sync()

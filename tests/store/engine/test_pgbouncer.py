@@ -39,7 +39,7 @@ def asked_at_once(service: Service, *, requests: int, callers: int = 8) -> Count
 
 def test_behind_pgbouncer_everybody_is_answered(pooled_url: str) -> None:
     """Of 400 requests at once over four servers in transaction mode, reads and writes, none fails."""
-    sandbox = Sandbox(orders=20)
+    sandbox = Sandbox(orders=12)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, pooled_url), sandbox) as service:
         service.fill_mirror()
         statuses = asked_at_once(service, requests=400, callers=16)
