@@ -42,7 +42,7 @@ def is_answered(connection: socket.socket) -> bool:
 
 def run(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
     """Serve `app`, call `client` with its address; its result, and the server's state afterwards."""
-    configuration = config.build_config(app, Limits())
+    configuration = config.build_config(app, Limits(key=None, address=None))
     configuration.timeout_keep_alive = KEEP_ALIVE  # type: ignore[assignment]  # seconds
     configuration.load()
 

@@ -14,7 +14,7 @@ from planso_connector.planso.saving.browser_comparison import BrowserComparison
 from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.learning import learn_profile
 from planso_connector.planso.saving.recording import Recording, read_recording, require_accepted_writes
-from planso_connector.planso.saving.redaction import redact_recording
+from planso_connector.planso.saving.redacted_har import redact_recording
 from planso_connector.settings import Settings
 
 DEFAULT_PROFILE_NAME = "planso-profile.toml"

@@ -6,12 +6,11 @@ A form is read by the labels in `planso/default_profile.toml`, which a test hold
 the PlanSo protocol's sections 3 and 7, in the order in which they are tried, then section 9 (`planso_columns`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, Flag, StrEnum, auto
 from typing import Any
 
 from planso_connector.domain.german_formats import SlotEnd
-from planso_connector.domain.planso_columns import ALTERNATIVE_LABELS
 
 Value = str | int | float | bool | None
 """A canonical value: text, date or time (see `german_formats`), id, number, flag; None where PlanSo holds nothing."""
@@ -162,7 +161,7 @@ def _read_only(
     return _field(name, kind, labels, meaning, example, accepted_in=RequestKind.NONE, group=group)
 
 
-_FIELDS: tuple[OrderField, ...] = (
+FIELDS: tuple[OrderField, ...] = (
     _details("number_plate", K.IDENTIFIER, "Kennzeichen; Fahrzeug", "Number plate", "WN-AE 2309"),
     _details("vin", K.IDENTIFIER, "VIN", "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
     _details("makeID", K.ID, "Hersteller", "Make, the id that PlanSo's select offers", 58),
@@ -176,21 +175,33 @@ _FIELDS: tuple[OrderField, ...] = (
     _details("gross_weight", K.AMOUNT, "Gesamtgewicht", "Gross weight in kg", "1850"),
     _details("engine_power", K.AMOUNT, "Leistung", "Engine power in kW", "96"),
     _details("last_registration", K.PAST_MONTH, "Letzte Zulassung", "Last registration", "02.05.2023"),
-    _details("km_stand", K.AMOUNT, "Kilometerstand", "Mileage in km", "84210"),
+    _details("km_stand", K.AMOUNT, "Kilometerstand; KM", "Mileage in km", "84210"),
     _details("engine_code", K.TEXT, "Motorcode", "Engine code", "DPCA"),
     _details("all_details", K.FLAG, "Alle Fahrzeugdaten", "All vehicle details are known", True),
-    _contact("person", K.TEXT, "Fahrername; Halter", "Customer or driver", "Jana Petersen"),
+    _contact("person", K.TEXT, "Fahrername; Halter; Fahrer", "Customer or driver", "Jana Petersen"),
     _contact("phone", K.PHONE, "Telefon; Telefonnummer", "Phone number", "030 23125 118"),
     _contact("email", K.EMAIL, "Kunden E-Mail; E-Mail", "E-mail address", "jana.petersen@example.de"),
     _field("customer_category", K.ID, "Kundenkategorie", "Customer category, the id that PlanSo's select offers", 11),
-    _field("damage", K.TEXT, "Kategorie", "Damage class", "KL 2-3"),
+    _field("damage", K.TEXT, "Kategorie; Damage", "Damage class", "KL 2-3"),
     _field("repair_date", K.DATE, "Fahrzeugeingang (Soll); Fahrzeugeingang (Ist)", "Vehicle comes in", "07.12.2026"),
     _field("shop_date", K.DATE, "Werkstattstart", "Work in the shop starts", "08.12.2026"),
     _field("est_hours_karo", K.NUMBER, "Sollstunden Karo", "Estimated hours, body", 11.3),
     _field("est_hours_lack", K.NUMBER, "Sollstunden Lack", "Estimated hours, paint", 6.5),
-    _field("appointment_date", K.DATETIME, "Termin angelegt", "When the appointment was made", "23.11.2026 09:41:00"),
-    _field("service_advisor", K.TEXT, "Serviceberater", "Service advisor, initials or name", "MK"),
-    _field("pickup_service", K.TEXT, "Hol-/Bringservice", "How the vehicle comes: `kommt`, `bringt`, ...", "kommt"),
+    _field(
+        "appointment_date",
+        K.DATETIME,
+        "Termin angelegt; Termin vom",
+        "When the appointment was made",
+        "23.11.2026 09:41:00",
+    ),
+    _field("service_advisor", K.TEXT, "Serviceberater; Annehmer", "Service advisor, initials or name", "MK"),
+    _field(
+        "pickup_service",
+        K.TEXT,
+        "Hol-/Bringservice; Hol-/Bring-Dienst",
+        "How the vehicle comes: `kommt`, `bringt`, ...",
+        "kommt",
+    ),
     _field("remarks", K.LONG_TEXT, "Bemerkungen", "Remarks", "Kundin wartet auf Rückruf.\nErsatzwagen ist bestellt."),
     _field("parts_delivery_date", K.DATE, "Teile Liefertermin", "Parts are delivered", "04.12.2026"),
     _field("paint_date", K.DATE, "Lackiertermin", "Painting", "10.12.2026"),
@@ -210,26 +221,32 @@ _FIELDS: tuple[OrderField, ...] = (
         "express_link", K.TEXT, "ExpressLink", "ExpressLink", "https://express.example/k/118", max_length_override=2000
     ),
     _create_only("type_of_date", "Terminart", "Kind of appointment", "0", default="0"),
-    _create_only("parts_needed", "E-Teile benötigt", "Parts are needed", "ja"),
+    _create_only("parts_needed", "E-Teile benötigt; Teile benötigt", "Parts are needed", "ja"),
     _create_only(
-        "rental_car_deductible", "Mietwagen Selbstbeteiligung", "Rental car, deductible", "500", kind=K.AMOUNT
+        "rental_car_deductible",
+        "Mietwagen Selbstbeteiligung; Lwg Selbstbeteiligung",
+        "Rental car, deductible",
+        "500",
+        kind=K.AMOUNT,
     ),
-    _create_only("rental_car_type", "Mietwagen Typ", "Rental car, type", "Kompakt"),
-    _create_only("rental_car_motor", "Mietwagen Motor", "Rental car, engine", "Benzin"),
-    _create_only("rental_car_transmission", "Mietwagen Getriebe", "Rental car, transmission", "Automatik"),
-    _create_only("rental_car_navi", "Mietwagen Navi", "Rental car, navigation", "ja"),
-    _create_only("rental_car_bluetooth", "Mietwagen Bluetooth", "Rental car, Bluetooth", "ja"),
-    _create_only("rental_car_hitch", "Mietwagen Anhängerkupplung", "Rental car, tow hitch", "nein"),
-    _create_only("rental_car_isofix", "Mietwagen Isofix", "Rental car, Isofix", "ja"),
+    _create_only("rental_car_type", "Mietwagen Typ; LWg Typ", "Rental car, type", "Kompakt"),
+    _create_only("rental_car_motor", "Mietwagen Motor; LWg Motorart", "Rental car, engine", "Benzin"),
+    _create_only(
+        "rental_car_transmission", "Mietwagen Getriebe; LWg Getriebe", "Rental car, transmission", "Automatik"
+    ),
+    _create_only("rental_car_navi", "Mietwagen Navi; LWg Navi", "Rental car, navigation", "ja"),
+    _create_only("rental_car_bluetooth", "Mietwagen Bluetooth; LWg Bluetooth", "Rental car, Bluetooth", "ja"),
+    _create_only("rental_car_hitch", "Mietwagen Anhängerkupplung; LWg Anh. Kupplung", "Rental car, tow hitch", "nein"),
+    _create_only("rental_car_isofix", "Mietwagen Isofix; LWg Isofix", "Rental car, Isofix", "ja"),
     _create_only("external_calculation_done", "Externe Kalkulation erledigt", "External calculation is done", "nein"),
     _create_only("insurance_adjuster", "Gutachter", "Insurance adjuster", "Sachverständigenbüro Lindner"),
     _create_only("activate_invoice", "Rechnung aktivieren", "Activate the invoice", "ja"),
     _create_only("deductible", "Selbstbeteiligung", "Deductible in EUR", "150", kind=K.AMOUNT),
     _create_only("pickup_location", "Abholort", "Where the vehicle is fetched", "Ahornweg 4, 71332 Waiblingen"),
     _create_only("distance", "Entfernung", "Distance in km", "12", kind=K.AMOUNT),
-    _create_only("pickup_company", "Abholfirma", "Who fetches it", "Abschleppdienst Beispiel GmbH"),
+    _create_only("pickup_company", "Abholfirma; Abhol-Firmenname", "Who fetches it", "Abschleppdienst Beispiel GmbH"),
     _create_only("address_notes", "Adresshinweise", "Notes on the address", "Hofeinfahrt, bitte klingeln"),
-    _create_only("vehicle_class", "Fahrzeugklasse", "Vehicle class", "Kompakt"),
+    _create_only("vehicle_class", "Fahrzeugklasse; Klasse", "Vehicle class", "Kompakt"),
     _create_only("reclamation", "Reklamation", "Reclamation", "nein"),
     _read_only("project_status", K.TEXT, "Projekt-Status", "Project status", "In Arbeit"),
     _read_only("finish_date", K.DATE, "Termin Fertigstellung", "Work is finished", "2026-12-14"),
@@ -238,17 +255,14 @@ _FIELDS: tuple[OrderField, ...] = (
     _read_only("est_hours_mech", K.NUMBER, "Sollstunden Mech", "Estimated hours, mechanics", 1.5),
     _read_only("vin", K.IDENTIFIER, "VIN", "Vehicle identification number", "WVWZZZ1KZAW123456", FieldGroup.VEHICLE),
     _read_only("kba", K.TEXT, "KBA", "KBA key numbers", "0603/BGU", FieldGroup.VEHICLE),
-    _read_only("color_code", K.TEXT, "Farbe Nummer", "Paint code", "LC9X", FieldGroup.VEHICLE),
+    _read_only("color_code", K.TEXT, "Farbe Nummer; Farbe Nr", "Paint code", "LC9X", FieldGroup.VEHICLE),
     _read_only("color_name", K.TEXT, "Farbton", "Paint name", "Deep Black Perleffekt", FieldGroup.VEHICLE),
-    _read_only("mileage", K.AMOUNT, "Kilometerstand", "Mileage in km", "84210", FieldGroup.VEHICLE),
+    _read_only("mileage", K.AMOUNT, "Kilometerstand; KM", "Mileage in km", "84210", FieldGroup.VEHICLE),
     _read_only("vehicle", K.TEXT, "Fahrzeug", "Vehicle in words", "VW Golf VIII", FieldGroup.VEHICLE),
     _read_only("class", K.TEXT, "Klasse", "Vehicle class", "Kompakt", FieldGroup.VEHICLE),
     _read_only("leasing", K.TEXT, "Leasing/Flotte", "Leasing or fleet", "Flotte", FieldGroup.VEHICLE),
 )
 
-FIELDS: tuple[OrderField, ...] = tuple(
-    replace(field, labels=(*field.labels, *ALTERNATIVE_LABELS.get(field.path, ()))) for field in _FIELDS
-)
 APPEND_FIELDS: tuple[OrderField, ...] = (
     _field(
         "remarks_append",

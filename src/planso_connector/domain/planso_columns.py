@@ -1,5 +1,5 @@
 """
-Documented column names of PlanSo's table, by field path, and labels of other installations. A form is read with those
+Documented column names of PlanSo's table, by field path. A form is read with those
 in `planso/default_profile.toml`, which a test holds equal to these.
 
 Source: the PlanSo protocol's section 9. A control's `name` or `id` may contain the column.
@@ -76,26 +76,3 @@ CANDIDATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "parts_status": ("Lieferstatus", "parts_checked"),
 }
 """Columns that may be the field: hints for writing a profile, never used by themselves."""
-
-ALTERNATIVE_LABELS: Mapping[str, tuple[str, ...]] = {
-    "vehicle_details.km_stand": ("KM",),
-    "person": ("Fahrer",),
-    "damage": ("Damage",),
-    "appointment_date": ("Termin vom",),
-    "service_advisor": ("Annehmer",),
-    "pickup_service": ("Hol-/Bring-Dienst",),
-    "parts_needed": ("Teile benötigt",),
-    "rental_car_deductible": ("Lwg Selbstbeteiligung",),
-    "rental_car_type": ("LWg Typ",),
-    "rental_car_motor": ("LWg Motorart",),
-    "rental_car_transmission": ("LWg Getriebe",),
-    "rental_car_navi": ("LWg Navi",),
-    "rental_car_bluetooth": ("LWg Bluetooth",),
-    "rental_car_hitch": ("LWg Anh. Kupplung",),
-    "rental_car_isofix": ("LWg Isofix",),
-    "pickup_company": ("Abhol-Firmenname",),
-    "vehicle_class": ("Klasse",),
-    "vehicle.color_code": ("Farbe Nr",),
-    "vehicle.mileage": ("KM",),
-}
-"""Labels that are tried after those in `fields`."""

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -92,12 +92,12 @@ class Flows:
 class RequestPolicy:
     """Which requests are admitted. `is_behind`: whether too much database work is queued."""
 
-    hosts: TrustedHosts = field(default_factory=TrustedHosts)
-    origins: tuple[str, ...] = ()
-    proxies: tuple[Network, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-    allow_anonymous: bool = False
-    is_behind: Callable[[], bool] = lambda: False
+    hosts: TrustedHosts
+    origins: tuple[str, ...]
+    proxies: tuple[Network, ...]
+    limits: Limits
+    allow_anonymous: bool
+    is_behind: Callable[[], bool]
 
 
 class Application(DocumentedFastAPI):

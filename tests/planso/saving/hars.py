@@ -11,7 +11,7 @@ from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.learning import learn_profile
 from planso_connector.planso.saving.recording import read_recording, require_accepted_writes
-from planso_connector.planso.saving.redaction import redact_recording
+from planso_connector.planso.saving.redacted_har import redact_recording
 
 URL = "https://reit.planso.de"
 CALL = "/do?m=visual_forms_plain&tableID=12565&submode={}&dataID={}&call_back_class=wrapper_class&callback="

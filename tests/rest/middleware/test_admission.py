@@ -107,7 +107,9 @@ def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
                 await go_on.wait()
             await Response()(scope, receive, send)
 
-        transport = httpx2.ASGITransport(AdmissionMiddleware(app, limits=Limits(parallel_total=4)))
+        transport = httpx2.ASGITransport(
+            AdmissionMiddleware(app, limits=Limits(key=None, address=None, parallel_total=4))
+        )
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             slow = [asyncio.create_task(client.get("/slow")) for _ in range(2)]
             for _ in slow:

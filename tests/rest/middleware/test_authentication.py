@@ -15,6 +15,7 @@ from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
+from planso_connector.rest.middleware.rate_limits import Limits
 from tests.databases import Store
 
 
@@ -34,7 +35,8 @@ def test_a_refused_request_delays_no_sync(store: Store) -> None:
         _, key = await keys.create("Telefonagent", [Scope.ORDERS_READ], None)
         statuses = []
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(AdmissionMiddleware(middleware)), base_url="http://localhost"
+            transport=httpx2.ASGITransport(AdmissionMiddleware(middleware, limits=Limits(key=None, address=None))),
+            base_url="http://localhost",
         ) as client:
 
             async def ask(method: str, path: str, key: str | None = key) -> None:
@@ -62,7 +64,8 @@ def test_a_fault_in_the_middleware_is_answered_in_the_envelope() -> None:
 
     async def main() -> httpx2.Response:
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(AdmissionMiddleware(faulty)), base_url="http://localhost"
+            transport=httpx2.ASGITransport(AdmissionMiddleware(faulty, limits=Limits(key=None, address=None))),
+            base_url="http://localhost",
         ) as client:
             return await client.get("/api/orders")
 

@@ -55,7 +55,7 @@ def test_no_address_exceeds_its_rate(requests: list[tuple[int, float]], count: i
 
 def test_memory_does_not_grow_with_addresses() -> None:
     """Buckets are dropped beyond a bound, but not that of a request in flight."""
-    limiter = RateLimiter(Limits(parallel=1), lambda: 0.0)
+    limiter = RateLimiter(Limits(key=None, address=None, parallel=1), lambda: 0.0)
     first = limiter.acquire(scope("10.255.0.1"))
     for number in range(30_000):
         assert admits(limiter, scope(f"10.{number % 250}.{number // 250}.1"))

@@ -46,8 +46,8 @@ from planso_connector.planso.http.urls import get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form, FormMissing
+from planso_connector.planso.pages.page_masking import redact_content
 from planso_connector.planso.pages.parts_parser import parse_parts
-from planso_connector.planso.pages.redact import redact_content
 from planso_connector.planso.pages.tab_parser import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.encoding import encode_save

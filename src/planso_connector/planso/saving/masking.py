@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from planso_connector.planso.pages.redact import MaskingRules, mask_text
+from planso_connector.planso.pages.page_masking import MaskingRules, mask_text
 from planso_connector.planso.pages.text import collapse_whitespace
 from planso_connector.planso.saving.save_response import OUTCOME_MEMBERS
 from planso_connector.planso.saving.vocabulary import Vocabulary

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
 
 from planso_connector.planso.pages.board_parser import parse_order_id
-from planso_connector.planso.pages.redact import contains_personal_data, known_label_keys
+from planso_connector.planso.pages.page_masking import contains_personal_data, known_label_keys
 from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.saving.recording import RecordedForm, Recording, get_request_parameters
 from planso_connector.planso.saving.save_response import format_scalar

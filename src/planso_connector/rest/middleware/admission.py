@@ -59,11 +59,10 @@ class AdmissionMiddleware:
         *,
         hosts: TrustedHosts | None = None,
         origins: Collection[str] = (),
-        limits: Limits | None = None,
+        limits: Limits,
         on_refusal: Callable[[int], None] = lambda _: None,
         is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
-        limits = limits or Limits()
         self._app = app
         self._hosts = hosts or TrustedHosts()
         self._origins = frozenset(origin.encode() for origin in origins)

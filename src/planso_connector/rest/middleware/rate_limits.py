@@ -55,10 +55,13 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`parallel`: requests of one key or address in flight; `receive_timeout`: seconds for a head, and for a body."""
+    """
+    `key` and `address`: how often each may ask (settings CONNECTOR_RATE_LIMIT and CONNECTOR_ADDRESS_RATE_LIMIT);
+    `parallel`: requests of one key or address in flight; `receive_timeout`: seconds for a head, and for a body.
+    """
 
-    key: Rate | None = Rate(100, 1.0)
-    address: Rate | None = Rate(200, 1.0)
+    key: Rate | None
+    address: Rate | None
     exempt: tuple[Network, ...] = field(default_factory=tuple)
     """Addresses without an address limit."""
     parallel: int = 64

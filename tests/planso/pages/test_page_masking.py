@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.planso.pages.redact import MAX_BYTES, redact_content
+from planso_connector.planso.pages.page_masking import MAX_BYTES, redact_content
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.invented_people import invent_email, invent_phone, invent_plate

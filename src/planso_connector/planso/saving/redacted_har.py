@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from planso_connector import __version__
-from planso_connector.planso.pages.redact import mask_page
+from planso_connector.planso.pages.page_masking import mask_page
 from planso_connector.planso.saving.body_decoding import parse_json_container
 from planso_connector.planso.saving.encoding import encode_save, urlencode
 from planso_connector.planso.saving.har import HarEntry

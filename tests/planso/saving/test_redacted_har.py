@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.recording import read_recording
-from planso_connector.planso.saving.redaction import redact_recording
+from planso_connector.planso.saving.redacted_har import redact_recording
 from tests.planso.saving import hars
 
 LETTERS = "bcdfghjklmnpqrstvwzBCDFGHJKLMNPQRSTVWZäöüßé"
