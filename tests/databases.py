@@ -28,7 +28,6 @@ from alembic.config import Config
 
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.work_queue import TIMEOUT
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import metadata
 from tests.store.samples import SHOP
@@ -36,12 +35,14 @@ from tests.store.samples import SHOP
 T = TypeVar("T")
 
 TEMPLATE = "migrated"
+PATIENCE = 60.0
+"""Seconds that a busy machine may take for a unit of work."""
 
 
 class Store:
     """A workshop's database at `url`, and an event loop to use it from a synchronous test."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT, workshop: str = SHOP) -> None:
+    def __init__(self, url: str, timeout: float = PATIENCE, workshop: str = SHOP) -> None:
         self.url = url
         self.runner = asyncio.Runner()
         self.database = Database.open(url, timeout).for_workshop(workshop)

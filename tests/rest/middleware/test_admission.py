@@ -138,7 +138,7 @@ def start_waiting_read(service: Service) -> socket.socket:
 def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) -> None:
     """Beyond MAX_QUEUED_READS a read is 503 at once; those before it are answered, and a write is accepted."""
     with (
-        running_on_sqlite(tmp_path, Sandbox(orders=12)) as service,
+        running_on_sqlite(tmp_path, Sandbox(orders=12), connector_database_timeout=PATIENCE) as service,
         ExitStack() as stack,
         ThreadPoolExecutor() as others,
     ):
