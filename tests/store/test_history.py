@@ -10,7 +10,7 @@ import pytest
 
 from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.store import operations, rejected_logins, sync_runs
+from planso_connector.store import idempotency_keys, operations, rejected_logins, sync_runs
 from planso_connector.store.sync_runs import RunKind, RunState, Trigger
 from tests.databases import Store
 from tests.store.samples import at
@@ -142,7 +142,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
 
     def found(caller: str, day: int) -> str | None:
         now = Instant(f"2026-11-{23 + day}T00:00:00.000000Z")
-        there = store.write(lambda tx: operations.find_by_key(tx, caller, "key", now=now))
+        there = store.write(lambda tx: idempotency_keys.find_operation(tx, caller, "key", now=now))
         return there.id if there is not None else None
 
     assert found("Telefon", 0) is None

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Executable
 
 from planso_connector.domain.operation import Operation, OperationState
-from planso_connector.store import operations
+from planso_connector.store import idempotency_keys, operations
 from planso_connector.store.engine.transaction import Row, Transaction
 from tests.databases import Store
 from tests.store.outbox_samples import make_pending, record_clean_save
@@ -47,7 +47,7 @@ def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, St
             one = make_pending(f"op_{number}_{name}", None, idempotency_key=f"key {number}", request="same")
 
             def work(tx: Transaction) -> str:
-                earlier = operations.find_by_key(tx, "", f"key {number}", now=at(0))
+                earlier = idempotency_keys.find_operation(tx, "", f"key {number}", now=at(0))
                 return (earlier or operations.record(tx, one)).id
 
             return work

@@ -18,6 +18,7 @@ from planso_connector.store import (
     access_log,
     api_keys,
     history,
+    idempotency_keys,
     last_seen,
     leases,
     operations,
@@ -125,7 +126,7 @@ WRITES: dict[str, Callable[[Transaction, str], object]] = {
     "record": lambda tx, _run: operations.record(tx, Operation("op_2", Action.DELETE, ID, {}, created_at=at(2))),
     "forget key": lambda tx, _run: (
         operations.settle(tx, "op_1", holder="x", state=OperationState.REFUSED, now=at(2)),
-        operations.find_by_key(tx, "", "key", now=Instant("2027-01-01T00:00:00.000000Z")),
+        idempotency_keys.find_operation(tx, "", "key", now=Instant("2027-01-01T00:00:00.000000Z")),
     ),
     "claim": lambda tx, _run: operations.claim(tx, holder="y", now=at(600), until=at(700), at_most=9),
     "renew claim": lambda tx, _run: operations.renew(tx, ["op_1"], holder="x", now=at(2), until=at(200)),

@@ -3,10 +3,8 @@ SQL of the outbox: record, claim, mark as sent, postpone and settle operations. 
 operation's life cycle (see `domain.operation`), in the caller's transaction.
 """
 
-import hashlib
 import itertools
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -33,15 +31,11 @@ from planso_connector.domain.clock import Instant, format_instant, latest_plausi
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.verdicts import Difference
-from planso_connector.domain.stored_errors import is_invalid_request
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import operations, orders
 from planso_connector.store.write_stops import IS_STOPPED
-
-IDEMPOTENCY_KEY_LIFETIME = timedelta(days=7)
-"""How long a repeated idempotency key gets its first operation."""
 
 _JSON_COLUMNS = frozenset({"asked", "before", "base", "failure", "sent", "differences", "controls", "identity"})
 _COLUMN_OF = {field.name: field.name for field in fields(Operation)} | {"requested": "asked"}
@@ -68,13 +62,6 @@ _PENDING_OF_ORDER = select(operations).where(_OF_WORKSHOP, _PENDING, _IS_ORDER)
 _ORDERS_PENDING = select(c.order_id).where(_OF_WORKSHOP, _PENDING, c.order_id.is_not(None)).distinct()
 _PENDING_AFTER = select(c.id).where(_OF_WORKSHOP, _PENDING).limit(1).offset(bindparam("skipped", type_=Integer))
 _LATEST_CREATED_AT = select(func.max(c.created_at).label("created_at")).where(_OF_WORKSHOP, _IS_ORDER)
-_BY_KEY = select(operations).where(
-    _OF_WORKSHOP,
-    c.caller == bindparam("of_caller"),
-    or_(c.idempotency_key == bindparam("of_key"), c.idempotency_key == bindparam("of_erased_key")),
-)
-_FORGET_KEY = update(operations).where(*_IS_ID).values(idempotency_key=None)
-
 _IS_UNCLAIMED = or_(c.held_until.is_(None), c.held_until <= bindparam("now"), c.held_until > bindparam("latest_expiry"))
 _IS_AFTER_NEXT_AT = or_(c.next_at <= bindparam("now"), c.next_at > bindparam("latest_expiry"))
 _other = operations.alias("other")
@@ -190,7 +177,7 @@ def record(tx: Transaction, operation: Operation) -> Operation:
     row |= {column: row[column] or "" for column in ("deadline_at", "next_at")}
     row["created_at"] = _next_created_at(tx, operation)
     tx.execute(_INSERT, **row, holder=None, held_until=None)
-    return _from_row(tx.fetch_all(_GET, of_id=operation.id)[0])
+    return operation_from_row(tx.fetch_all(_GET, of_id=operation.id)[0])
 
 
 def lock_order(tx: Transaction, order_id: int | None) -> None:
@@ -210,30 +197,6 @@ def _next_created_at(tx: Transaction, operation: Operation) -> Instant:
     return format_instant(parse_instant(last) + timedelta(microseconds=1))
 
 
-def find_by_key(tx: Transaction, caller: str, key: str, *, now: Instant) -> Operation | None:
-    """
-    Find the operation of this caller's idempotency key, and lock the key until the transaction ends. A key older than
-    IDEMPOTENCY_KEY_LIFETIME is released, and so is one whose request was invalid (422): it was never carried out.
-    """
-    tx.lock(f"key {tx.workshop} {caller} {key}")
-    found = tx.fetch_all(_BY_KEY, of_caller=sanitize_text(caller), of_key=key, of_erased_key=erase_key(key))
-    if not found:
-        return None
-    operation = _from_row(found[0])
-    is_young = parse_instant(found[0]["created_at"]) + IDEMPOTENCY_KEY_LIFETIME > parse_instant(now)
-    is_kept = is_young or operation.state is OperationState.PENDING
-    if is_kept and not is_invalid_request(operation.failure):
-        return operation
-    tx.execute(_FORGET_KEY, of_id=operation.id)
-    return None
-
-
-def erase_key(key: str) -> str:
-    """The hash that replaces a key when its operation is erased; an erased key is returned as it is."""
-    is_erased = re.fullmatch(r"erased:[0-9a-f]{64}", key)
-    return key if is_erased else f"erased:{hashlib.sha256(key.encode()).hexdigest()}"
-
-
 def claim(
     tx: Transaction, *, holder: str, now: Instant, until: Instant, at_most: int, can_send: bool = True
 ) -> list[Operation]:
@@ -248,7 +211,7 @@ def claim(
     due = tx.fetch_all(_CLAIMABLE, **times, at_most=at_most, can_send=int(can_send))
     if due and not save_evidence.has_clean_save(tx):
         due = [] if tx.fetch_all(_ANY_HELD, **times) else due[:1]
-    claimed = [_from_row(row) for row in due]
+    claimed = [operation_from_row(row) for row in due]
     if claimed:
         held = {"holder": holder, "held_until": until}
         tx.execute_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
@@ -367,7 +330,7 @@ def list_created_orders(tx: Transaction, *, except_id: str = "") -> set[int]:
 
 def get(tx: Transaction, operation_id: str) -> Operation | None:
     found = tx.fetch_all(_GET, of_id=sanitize_text(operation_id))
-    return _from_row(found[0]) if found else None
+    return operation_from_row(found[0]) if found else None
 
 
 def list_pending_orders(tx: Transaction) -> set[int]:
@@ -382,7 +345,7 @@ def has_pending(tx: Transaction, *, at_least: int) -> bool:
 def list_pending(tx: Transaction, order_id: int) -> list[Operation]:
     """An order's pending operations, oldest first."""
     rows = tx.fetch_all(_PENDING_OF_ORDER, of_order=order_id)
-    return [_from_row(row) for row in sorted(rows, key=lambda row: (row["created_at"], row["id"]))]
+    return [operation_from_row(row) for row in sorted(rows, key=lambda row: (row["created_at"], row["id"]))]
 
 
 def list_page(
@@ -398,7 +361,7 @@ def list_page(
     filters = {"of_order": order_id, "of_state": state and state.value, "before_at": before_at, "before_id": before_id}
     given = {name: value for name, value in filters.items() if value is not None}
     statement = _PAGES[order_id is not None, state is not None, before is not None]
-    return [_from_row(row) for row in tx.fetch_all(statement, at_most=limit, **given)]
+    return [operation_from_row(row) for row in tx.fetch_all(statement, at_most=limit, **given)]
 
 
 def _select_page(of_order: bool, of_state: bool, is_next: bool) -> Select[Any]:
@@ -420,7 +383,7 @@ def _to_json(value: object) -> str | None:
     return sanitize_text(to_json(value)) if value is not None else None
 
 
-def _from_row(row: Row) -> Operation:
+def operation_from_row(row: Row) -> Operation:
     values = {name: row[column] for name, column in _COLUMN_OF.items()}
     values |= {
         name: json.loads(row[column])

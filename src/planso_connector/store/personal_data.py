@@ -16,8 +16,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, Text, b
 from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import OperationState
-from planso_connector.store import lookup_keys
-from planso_connector.store import operations as outbox
+from planso_connector.store import idempotency_keys, lookup_keys
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.tables import history, last_seen, operations, orders, parts, sections, unreadable_pages
 
@@ -233,7 +232,7 @@ def _empty(tx: Transaction, operation: Row) -> int:
     for as long as the request may be repeated; a repetition is 409 then.
     """
     key = operation["idempotency_key"]
-    erased_key = outbox.erase_key(key) if key is not None else None
+    erased_key = idempotency_keys.erase(key) if key is not None else None
     if operation["asked"] == "{}" and operation["message"] == ERASED_MESSAGE and erased_key == key:
         return 0
     return tx.execute(_EMPTY, of_id=operation["id"], idempotency_key=erased_key)

@@ -11,7 +11,16 @@ import pytest
 from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.flows.operating.retention import Retention, RetentionPeriods
-from planso_connector.store import history, leases, operations, orders, retention, sync_runs, unreadable_pages
+from planso_connector.store import (
+    history,
+    idempotency_keys,
+    leases,
+    operations,
+    orders,
+    retention,
+    sync_runs,
+    unreadable_pages,
+)
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.history import Author
 from planso_connector.store.sync_runs import RunState
@@ -123,7 +132,7 @@ def test_an_idempotency_key_outlives_the_shortest_period(store: Store) -> None:
 
     store.write(fill)
     assert applied(store, replace(NOTHING, operations=timedelta(seconds=1))) == {"operations": 1}
-    held = store.write(lambda tx: operations.find_by_key(tx, "", "op_six", now=ago(0)))
+    held = store.write(lambda tx: idempotency_keys.find_operation(tx, "", "op_six", now=ago(0)))
     assert held is not None
     assert held.id == "op_six"
 

@@ -12,9 +12,8 @@ from datetime import timedelta
 import structlog
 
 from planso_connector.domain.clock import Clock, Instant, format_instant
-from planso_connector.store import leases, retention
+from planso_connector.store import idempotency_keys, leases, retention
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.operations import IDEMPOTENCY_KEY_LIFETIME
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +73,7 @@ class Retention:
         return await self._database.write(lambda tx: drop(tx, before) if self._acquire(tx) else 0)
 
     def _drop_operations(self, tx: Transaction, before: Instant) -> int:
-        keys_before = format_instant(self._clock() - IDEMPOTENCY_KEY_LIFETIME)
+        keys_before = format_instant(self._clock() - idempotency_keys.LIFETIME)
         return retention.drop_operations(tx, before, keys_before)
 
     def _acquire(self, tx: Transaction) -> bool:

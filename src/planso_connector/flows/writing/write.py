@@ -38,7 +38,7 @@ from planso_connector.domain.saving import appending, restoring
 from planso_connector.domain.saving.identity import Identity, build_identity
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.store import operations, orders, search, write_stops
+from planso_connector.store import idempotency_keys, operations, orders, search, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.order_rows import to_json
 
@@ -222,7 +222,9 @@ class WriteService:
     def _record(self, tx: Transaction, operation: Operation, request: WriteRequest) -> Operation:
         if operation.idempotency_key is not None:
             assert operation.created_at is not None, "operations are recorded with their time"
-            earlier = operations.find_by_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
+            earlier = idempotency_keys.find_operation(
+                tx, operation.caller, operation.idempotency_key, now=operation.created_at
+            )
             if earlier is not None and earlier.request == operation.request:
                 return earlier
             if earlier is not None:
