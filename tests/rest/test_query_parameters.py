@@ -81,6 +81,42 @@ def test_a_similar_name_is_suggested(service: Service, written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("route", "written", "meant"),
+    [
+        ("GET /api/orders", "number_plate", "plate"),
+        ("GET /api/orders", "Kennzeichen", "plate"),
+        ("GET /api/orders", "licensePlate", "plate"),
+        ("GET /api/orders", "name", "person"),
+        ("GET /api/orders", "q", "text"),
+        ("GET /api/orders", "page_size", "limit"),
+        ("GET /api/orders", "offset", "cursor"),
+        ("GET /api/orders", "shop_date_after", "after"),
+        ("GET /api/orders", "finish_date_after", "finish_after"),
+        ("GET /api/orders", "parts", "missing_parts"),
+        ("GET /api/orders", "order_by", "sort"),
+        ("GET /api/orders", "includeArchived", "archived"),
+        ("GET /api/lookup", "person", "name"),
+        ("GET /api/lookup", "search", "q"),
+        ("GET /api/lookup", "limt", "limit"),
+        ("GET /api/operations", "id", "order_id"),
+        ("DELETE /api/orders/{order_id}", "preview", "dry_run"),
+        ("GET /api/orders/{order_id}", "maxage", "max_age"),
+        ("GET /api/sync/runs", "per_page", "limit"),
+    ],
+)
+def test_the_nearest_name_is_suggested(service: Service, route: str, written: str, meant: str) -> None:
+    """A name written or meant alike."""
+    answer = ask(service, route, f"{written}=1")
+    assert f"{written}: is not a parameter of this route; did you mean {meant}? Accepted: " in answer.json()["message"]
+
+
+def test_nothing_is_suggested_for_what_is_like_none(service: Service) -> None:
+    """The accepted names are listed alone."""
+    message = ask(service, "GET /api/orders", "zzzz=1").json()["message"]
+    assert message.startswith("zzzz: is not a parameter of this route; accepted: plate, person")
+
+
+@pytest.mark.parametrize(
     "query", ["%00=1", "=1", "a" * 5000 + "=1", "plate[]=x", "&".join(f"p{n}" for n in range(500))]
 )
 def test_odd_names_get_a_short_response(service: Service, query: str) -> None:
