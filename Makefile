@@ -8,8 +8,10 @@ UV := .venv/uv/bin/uv
 RUNTIME := .venv/.runtime
 TESTS := .venv/.tests
 SETUP := .venv/.set-up
+CLIENT := .venv/client/.set-up
+NODE := tests/typescript/node_modules/.package-lock.json
 
-.PHONY: help install run test check format bench storm audit sbom wheel clean
+.PHONY: help install run test check format bench storm audit sbom wheel client clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +21,7 @@ install: $(RUNTIME) ## install the connector into .venv
 run: $(RUNTIME) ## start the connector on port 8102, with the sandbox as its PlanSo on port 8190
 	$(BIN)/planso-connector serve --demo
 
-test: $(TESTS) ## run the tests, on SQLite and PostgreSQL; those with Chromium and PgBouncer if installed
+test: $(TESTS) $(CLIENT) $(NODE) ## run the tests, on SQLite and PostgreSQL; those with Chromium, PgBouncer and Node.js if installed
 	$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(SETUP) ## check format, lint, types, import directions and docs
@@ -64,8 +66,15 @@ wheel: $(RUNTIME) ## build dist/*.whl and start it from an empty environment wit
 	cd dist/try && bin/planso-connector --version && CONNECTOR_DATABASE_URL=sqlite:///try.db bin/planso-connector migrate
 	@rm -rf dist/try
 
+client: $(RUNTIME) $(CLIENT) ## generate the Python client in dist/client and build dist/planso_connector_client-*.whl
+	@mkdir -p dist
+	$(BIN)/python -m docs.openapi dist/openapi.json
+	PATH="$(CURDIR)/.venv/client/bin:$$PATH" openapi-python-client generate --path dist/openapi.json --meta uv \
+		--config packaging/client/names.yml --output-path dist/client --overwrite --fail-on-warning
+	$(UV) build --quiet --wheel --out-dir dist dist/client
+
 clean: ## remove the environment, caches and the demo's data
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv tests/typescript/node_modules .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 UV_SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --no-python-downloads --python $(BIN)/python
 
@@ -81,6 +90,17 @@ $(TESTS): pyproject.toml uv.lock | $(UV)
 $(SETUP): pyproject.toml uv.lock | $(UV)
 	$(UV_SYNC)
 	@touch $@ $(RUNTIME) $(TESTS)
+
+# Its lock file is its own, and so is its environment: it needs an older typer.
+$(CLIENT): packaging/client/pyproject.toml packaging/client/uv.lock | $(UV) $(RUNTIME)
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv/client $(UV) sync --project packaging/client --quiet --frozen \
+		--no-python-downloads --python $(BIN)/python
+	@touch $@
+
+# Without npm the tests that need it are left out and named.
+$(NODE): tests/typescript/package-lock.json
+	@if command -v npm > /dev/null; then \
+		npm ci --prefix tests/typescript --ignore-scripts --no-audit --no-fund --loglevel=error; fi
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'

@@ -22,7 +22,7 @@ logs.configure("error", [])
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
 
-pytest_plugins = ["tests.databases", "tests.chromium", "tests.pgbouncer", "tests.recordings"]
+pytest_plugins = ["tests.databases", "tests.chromium", "tests.client_generators", "tests.pgbouncer", "tests.recordings"]
 
 LONG = (
     "flows/syncing/test_sync_laws.py",

@@ -78,7 +78,15 @@ def request_policy(settings: Settings, is_behind: Callable[[], bool]) -> Request
         hosts = TrustedHosts(split(settings.connector_allowed_hosts))
     with _naming("CONNECTOR_CORS_ORIGINS"):
         origins = trusted_hosts.parse_origins(split(settings.connector_cors_origins))
-    return RequestPolicy(hosts, origins, proxies, _limits(settings), settings.connector_allow_anonymous, is_behind)
+    return RequestPolicy(
+        hosts,
+        origins,
+        proxies,
+        _limits(settings),
+        settings.connector_allow_anonymous,
+        is_behind,
+        settings.connector_root_path,
+    )
 
 
 def _limits(settings: Settings) -> Limits:

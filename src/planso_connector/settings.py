@@ -32,6 +32,9 @@ _MAX_FILE_SIZE = 64 * 1024
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
+_OWN_PATHS = ("api", "docs", "favicon.ico", "health", "mcp", "metrics", "openapi.json", "s", "tools")
+"""First parts of the connector's own paths."""
+
 _DATABASE_SECRETS = re.compile(r"^[^:]+://[^:/?@]*:([^@]*)@|[?&](?:ssl)?password=([^&]*)")
 
 
@@ -243,6 +246,12 @@ class Settings(BaseSettings):
     connector_trusted_proxies: str = Field(
         "", description="Addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are believed."
     )
+    connector_root_path: str = Field(
+        "",
+        max_length=200,
+        description="Path prefix under which a proxy serves the connector, `/planso`; the proxy may pass it on or "
+        "remove it.",
+    )
     connector_cors_origins: str = Field(
         "", description="Origins allowed by CORS, `https://board.example`; empty for none."
     )
@@ -300,6 +309,16 @@ class Settings(BaseSettings):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("accepted: scheme, host, port and path; user and password have settings of their own")
         return url.rstrip("/")
+
+    @field_validator("connector_root_path")
+    @classmethod
+    def _check_root_path(cls, path: str) -> str:
+        prefix = path.rstrip("/")
+        if not re.fullmatch(r"(?:/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*", prefix):
+            raise ValueError("accepted: a path such as /planso or /workshop/planso")
+        if prefix and prefix.split("/")[1] in _OWN_PATHS:
+            raise ValueError(f"accepted: a path that begins unlike the connector's own: {', '.join(_OWN_PATHS)}")
+        return prefix
 
     def secrets(self) -> list[str]:
         """Values that must never appear in a log."""

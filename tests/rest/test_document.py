@@ -36,10 +36,7 @@ class Answer(NamedTuple):
     def schemas(self) -> list[str]:
         """The names of the schemas that the body may have."""
         schema = self.response["content"][JSON]["schema"]
-        named = [choice["$ref"].rpartition("/")[2] for choice in schema.get("anyOf", [schema])]
-        if "dry_run" in self.response["content"][JSON]["examples"] and "DryRunAnswer" not in named:
-            named.append("DryRunAnswer")  # of PUT, whose schema is the seed's
-        return named
+        return [choice["$ref"].rpartition("/")[2] for choice in schema.get("anyOf", [schema])]
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +47,13 @@ def document(service: Service) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def declared(document: dict[str, Any]) -> list[Answer]:
-    """Every response with a body, of every operation."""
+    """Every response with a JSON body, of every operation."""
     return [
         Answer(f"{method.upper()} {path} {status}", int(status), response)
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
         for status, response in operation["responses"].items()
-        if status != "304"
+        if JSON in response.get("content", ())
     ]
 
 
@@ -148,6 +145,22 @@ def test_an_unchanged_order_has_no_body(document: dict[str, Any]) -> None:
     assert "content" not in unchanged
 
 
+def test_only_metrics_are_no_json(document: dict[str, Any]) -> None:
+    """Every other response with a body is JSON; metrics are text, with an example."""
+    others = {
+        (path, status, kind)
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        for kind in response.get("content", ())
+        if kind != JSON
+    }
+    assert others == {("/metrics", "200", "text/plain")}
+    metrics = document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]
+    (shown,) = metrics["examples"].values()
+    assert "planso_connector_ready 1.0" in shown["value"]
+
+
 def test_every_write_may_be_accepted(document: dict[str, Any]) -> None:
     """Each verb that goes to PlanSo declares 202, and takes `Prefer` and `Idempotency-Key`; updates take `If-Match`."""
     order = document["paths"]["/api/orders/{order_id}"]
@@ -220,8 +233,7 @@ def test_request_examples_are_accepted_by_their_schema(document: dict[str, Any])
 def test_an_example_keeps_its_nulls(document: dict[str, Any]) -> None:
     """The example of PATCH has a null, which clears; no placeholder for null is left in the document."""
     content = document["paths"]["/api/orders/{order_id}"]["patch"]["requestBody"]["content"][MERGE_PATCH]
-    (shown,) = content["examples"].values()
-    assert shown["value"]["remarks"] is None
+    assert content["examples"]["move_and_clear_the_remarks"]["value"]["remarks"] is None
     assert "\\u0000" not in json.dumps(document)
 
 

@@ -29,13 +29,13 @@ from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.metrics import Metrics
-from planso_connector.rest.metrics import routes as metrics_routes
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.rest.middleware.request_log import RequestLogMiddleware
 from planso_connector.rest.middleware.response_cache import ResponseCacheMiddleware
+from planso_connector.rest.middleware.root_path import RootPathMiddleware
 from planso_connector.rest.middleware.trace_context import Tracing
 from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
 from planso_connector.rest.routes import (
@@ -50,7 +50,8 @@ from planso_connector.rest.routes import (
     sync,
     writes,
 )
-from planso_connector.rest.schemas import errors
+from planso_connector.rest.routes import metrics as metrics_route
+from planso_connector.rest.schemas import document, errors
 from planso_connector.rest.schemas.examples import DocumentedFastAPI
 
 TITLE = "PlanSo Connector"
@@ -98,6 +99,8 @@ class RequestPolicy:
     limits: Limits
     allow_anonymous: bool
     is_behind: Callable[[], bool]
+    root_path: str
+    """Prefix under which a proxy serves the connector, as `/planso`; empty for none."""
 
 
 class Application(DocumentedFastAPI):
@@ -128,6 +131,7 @@ class Application(DocumentedFastAPI):
         with self._openapi_lock:
             if self.openapi_schema is None:
                 route_scopes.add_to_openapi(super().openapi())
+                document.finish(super().openapi())
             return super().openapi()
 
 
@@ -142,6 +146,8 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
     app.outermost = [
         # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
         *_if(policy.proxies, ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in policy.proxies]),
+        # Everything inside sees paths without the prefix.
+        *_if(policy.root_path, RootPathMiddleware, prefix=policy.root_path),
         # Before anything costs: response state, header checks, rate limits, overload. Its refusals are not logged each.
         Middleware(
             AdmissionMiddleware,
@@ -192,6 +198,10 @@ def build(
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        openapi_tags=document.TAGS,
+        servers=document.list_servers(policy.root_path),
+        contact=document.CONTACT,
+        license_info=document.LICENSE,
         separate_input_output_schemas=False,
         redirect_slashes=False,
         telemetry=tracing.telemetry,
@@ -207,8 +217,8 @@ def build(
         planso_login.routes(flows.planso_login, flows.write_stops),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),
-        metrics_routes(metrics, flows.statistics.collect),
-        docs_page.routes(TITLE),
+        metrics_route.routes(metrics, flows.statistics.collect),
+        docs_page.routes(TITLE, __version__, policy.root_path),
     ):
         app.router.routes.extend(router.routes)
     route_scopes.check_complete(app.routes)

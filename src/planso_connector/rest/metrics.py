@@ -1,17 +1,15 @@
 """
-/metrics in Prometheus' text format.
+What /metrics shows, in Prometheus' text format.
 
 Labels hold nothing that a caller sends: routes are templates, methods and statuses known ones, pages of PlanSo the
 kinds that a profile names. So the number of series is bounded, and no series has personal data.
 """
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 
-from fastapi import APIRouter, Response
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Histogram,
@@ -215,16 +213,3 @@ def _counters(name: str, documentation: str, label: str, values: Mapping[str, in
     for member, value in values.items():
         family.add_metric([member], value)
     return family
-
-
-def routes(metrics: Metrics, collect: Callable[[], Awaitable[Statistics]]) -> APIRouter:
-    router = APIRouter(tags=["health"])
-
-    # Not in the OpenAPI document: it is not JSON, and is for monitoring, not for callers.
-    @router.get("/metrics", include_in_schema=False)
-    async def get_metrics() -> Response:
-        """Listed in docs/operating.md. What the database holds is left out while it does not answer."""
-        text = metrics.render(await collect())
-        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return router

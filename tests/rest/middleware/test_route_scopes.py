@@ -131,9 +131,7 @@ def test_the_document_declares_the_scopes(service: Service) -> None:
         for method, operation in operations.items():
             required = REQUIRED_SCOPES[f"{method.upper()} {path}"]
             security = operation["security"]
-            assert {scope for scheme in security for scopes in scheme.values() for scope in scopes} == set(
-                required or ()
-            )
+            assert operation.get("x-scopes", []) == list(required or ())
             if required:
                 assert {name for scheme in security for name in scheme} == {"bearer", "api_key"}
                 assert {"401", "403", "503"} <= set(operation["responses"])
@@ -145,10 +143,10 @@ def test_without_a_key_every_path_answers_alike(service: Service) -> None:
     with httpx2.Client(base_url=service.address) as stranger:
         answers = [stranger.get(address) for address in addresses] + [stranger.post("/api/lookup")]
         assert {(answer.status_code, answer.text) for answer in answers} == {(401, answers[0].text)}
-        assert stranger.get("/").status_code == 404
+        assert stranger.get("/nothing").status_code == 404
     assert [service.http.get(address).status_code for address in addresses] == [200, 404, 422, 404, 404, 404]
     wrong_method = service.http.post("/api/lookup")
-    assert (wrong_method.status_code, wrong_method.headers["Allow"]) == (405, "GET")
+    assert (wrong_method.status_code, wrong_method.headers["Allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import pytest
 
@@ -91,5 +92,5 @@ def test_the_docs_page_loads_from_the_connector_alone(service: Service) -> None:
     assert page.inline == []
     assert page.loaded
     for address in page.loaded:
-        assert address.startswith("/docs/")
-        assert service.http.get(address).status_code == 200
+        assert urljoin("/docs", address).startswith("/docs/")
+        assert service.http.get(urljoin("/docs", address)).status_code == 200

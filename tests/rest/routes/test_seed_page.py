@@ -106,10 +106,15 @@ def test_the_vehicle_has_the_pages_members(document: dict[str, Any], body_schema
 
 
 def test_the_answer_is_the_pages(document: dict[str, Any], operation: dict[str, Any]) -> None:
-    """success boolean required, message string with default "", order_id integer or null; nothing else."""
+    """
+    success boolean required, message string with default "", order_id integer or null; nothing else. Beside it stands
+    the answer of a dry run, which is ours.
+    """
     answer = operation["responses"]["200"]
     assert answer["description"] == "Update confirmation"
-    schema = resolved(document, answer["content"]["application/json"]["schema"])
+    choices = [resolved(document, choice) for choice in answer["content"]["application/json"]["schema"]["anyOf"]]
+    dry_run, schema = choices
+    assert {"dry_run", "changes"} <= set(dry_run["required"])
     assert schema["description"] == "Response after updating an order."
     assert set(schema["properties"]) == {"success", "message", "order_id"}
     assert schema["required"] == ["success"]
@@ -147,7 +152,7 @@ def test_the_pages_request_with_every_field_set(service: Service) -> None:
     """Every field set at once arrives in PlanSo, and is shown by the connector's own database."""
     document = service.http.get("/openapi.json").json()
     operation = document["paths"]["/api/orders/{order_id}"]["put"]
-    (shown,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
+    shown = operation["requestBody"]["content"]["application/json"]["examples"]["every_field"]
     body = {**shown["value"], "order_id": IDS[31]}
     offered = service.http.get("/api/orders/123").json()["order"]["vehicle_details"]
     body["vehicle_details"] |= {"makeID": offered["makeID"], "modelID": offered["modelID"]}

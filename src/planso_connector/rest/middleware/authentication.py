@@ -110,7 +110,8 @@ class AuthenticationMiddleware:
                 await self._authenticate(scope)
             if route is None:
                 raise HTTPException(404, _NOT_FOUND)
-            allowed = ", ".join(sorted(route.scopes_by_method))
+            methods = {*route.scopes_by_method, *(["HEAD"] if "GET" in route.scopes_by_method else [])}
+            allowed = ", ".join(sorted(methods))
             raise HTTPException(405, f"{method} is not possible here; accepted: {allowed}.", {"Allow": allowed})
         required = route.scopes_by_method[method]
         if required is None:

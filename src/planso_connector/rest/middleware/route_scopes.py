@@ -1,7 +1,7 @@
 """The scopes that each route needs. A route missing here is 404 for everybody."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
 from planso_connector.domain.scopes import Scope
+from planso_connector.rest.schemas.document import iter_operations
 
 RequiredScopes = tuple[Scope, ...] | None
 """One of these scopes; see also PUBLIC and OPTIONAL_KEY."""
@@ -58,9 +59,12 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "GET /health/live": PUBLIC,
     "GET /health/ready": OPTIONAL_KEY,
     "GET /metrics": (Scope.METRICS,),
+    "GET /": PUBLIC,
+    "GET /favicon.ico": PUBLIC,
     "GET /openapi.json": PUBLIC,
     "HEAD /openapi.json": PUBLIC,
     "GET /docs": PUBLIC,
+    "GET /docs/": PUBLIC,
     "GET /docs/start.js": PUBLIC,
     "GET /docs/swagger-ui-bundle.js": PUBLIC,
     "GET /docs/swagger-ui.css": PUBLIC,
@@ -140,21 +144,16 @@ _SECURITY_SCHEMES = {
 def add_to_openapi(document: dict[str, Any]) -> None:
     """Add the security schemes, and to each operation its scopes."""
     document["components"]["securitySchemes"] = _SECURITY_SCHEMES
-    for route, operation in _iter_operations(document):
+    for route, operation in iter_operations(document):
         required = REQUIRED_SCOPES[route]
         if required is None:
             operation["security"] = []
             continue
-        anonymous = [{}, *({scheme: list[str]()} for scheme in _SECURITY_SCHEMES)]
-        operation["security"] = [
-            {scheme: [scope.value]} for scope in required for scheme in _SECURITY_SCHEMES
-        ] or anonymous
+        schemes: list[dict[str, list[str]]] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
+        operation["security"] = schemes if required else [{}, *schemes]
         if required:
+            operation["x-scopes"] = [
+                scope.value for scope in required
+            ]  # linters accept scopes of OAuth alone beside a scheme
             scopes = " or ".join(f"`{scope}`" for scope in required)
             operation["description"] = f"{operation.get('description', '')}\n\nScope: {scopes}.".strip()
-
-
-def _iter_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            yield f"{method.upper()} {path}", operation

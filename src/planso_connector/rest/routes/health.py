@@ -84,7 +84,7 @@ def routes(probe: ReadinessProbe) -> APIRouter:
         response_description="The process lives",
         responses=document_success(alive=build_example(Envelope)),
     )
-    async def live() -> Response:
+    async def get_liveness() -> Response:
         """200 once the port is open."""
         return success_response()
 
@@ -102,7 +102,7 @@ def routes(probe: ReadinessProbe) -> APIRouter:
             }
         },
     )
-    async def ready(request: Request) -> JSONResponse:
+    async def get_readiness(request: Request) -> JSONResponse:
         """
         Answers within 2 s. 200 when the database answers and takes writes, its schema is this version's, the mirror is
         not stale, PlanSo has not rejected the login, no damage stopped the workshop's writes, and the background

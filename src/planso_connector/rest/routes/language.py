@@ -39,7 +39,13 @@ def negotiate_language(header: str) -> Language:
 def response_language(
     request: Request,
     accept_language: Annotated[
-        str | None, Header(max_length=1000, description="`de` or `en`, with q-values.", examples=["en-GB, de;q=0.5"])
+        str | None,
+        Header(
+            alias="Accept-Language",
+            max_length=1000,
+            description="`de` or `en`, with q-values.",
+            examples=["en-GB, de;q=0.5"],
+        ),
     ] = None,
 ) -> Language:
     """The parameter documents the header, which the request may have several times."""

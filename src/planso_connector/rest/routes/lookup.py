@@ -1,5 +1,6 @@
 """`GET /api/lookup`: find the order that a caller means."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -19,6 +20,7 @@ from planso_connector.rest.schemas.examples import build_example, described, doc
 from planso_connector.rest.schemas.responses import REBUILDING_FIELD, Envelope, Rebuilding, rebuild_members
 
 MAX_TEXT_LENGTH = 1000
+_HEARD = "Wilhelm Nordpol, Anton Emil, zwo drei null neun, Petersen"
 
 _NOTHING_ASKED = Problem(
     ("query", "q"),
@@ -79,6 +81,14 @@ class LookupAnswer(Envelope):
     rebuilding: Rebuilding | None = REBUILDING_FIELD
 
 
+@dataclass(frozen=True, slots=True)
+class _WhichOrders:
+    """The parameters that come after what was heard: those of a route itself would come before, in /docs too."""
+
+    archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False
+    limit: Annotated[int, Query(ge=1, le=50, description="Orders in the answer.")] = 5
+
+
 def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
     """`shows_all`: answers have personal data that was not asked for too."""
     router = make_router("/api/lookup", "lookup")
@@ -91,18 +101,17 @@ def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
         responses=document_success(found=build_example(LookupAnswer))
         | document_failures(422, 503, invalid=_NOTHING_ASKED),
     )
-    async def look_up(
+    async def look_up_orders(
         request: Annotated[LookupRequest, Depends(_request)],
+        which: Annotated[_WhichOrders, Depends()],
         language: Annotated[Language, Depends(response_language)],
-        archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False,
-        limit: Annotated[int, Query(ge=1, le=50, description="Orders in the answer.")] = 5,
     ) -> Response:
         """
         Send what was heard, in one text or by fact: plates spelled out or misheard, names by their sound, the last
         digits of a phone number. The answer has no more personal data than was asked for. While the search index is
         being rebuilt, as after an upgrade, nothing is certain, and where nothing fits the answer is 503.
         """
-        result = await lookup.find(request, archived=archived, limit=limit, language=language)
+        result = await lookup.find(request, archived=which.archived, limit=which.limit, language=language)
         order_ids = [match.order_id for match in result.matches]
         return OrdersResponse(to_json(_body(result, shows_all=shows_all)), order_ids, language_headers(language))
 
@@ -110,7 +119,9 @@ def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
 
 
 def _request(
-    q: Annotated[HeardText, Query(description="Anything that was heard, as it was transcribed.")] = None,
+    q: Annotated[
+        HeardText, Query(description="Anything that was heard, as it was transcribed.", examples=[_HEARD])
+    ] = None,
     plate: Annotated[HeardText, Query(description="What was said of the plate, spelled or written.")] = None,
     name: Annotated[HeardText, Query(description="What was said of the name.")] = None,
     phone: Annotated[HeardText, Query(description="A phone number, or its last digits.")] = None,

@@ -21,6 +21,7 @@ from planso_connector.rest.request_context import OrdersResponse, get_caller
 from planso_connector.rest.routes.order_writes import (
     ACCEPTED_RESPONSE,
     FAILURES,
+    WRITE_OR_DRY_RUN,
     DryRunParam,
     IfMatchParam,
     WriteHeadersParam,
@@ -147,7 +148,7 @@ def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRu
     @router.post(
         "/{operation_id}/undo",
         summary="Undo operation",
-        response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
+        response_model=WRITE_OR_DRY_RUN,
         response_description="As after an update",
         responses=document_success(undone=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
         | ACCEPTED_RESPONSE
@@ -175,7 +176,7 @@ def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, respo
     @router.post(
         "/{operation_id}/restore",
         summary="Write a damaged order's values back",
-        response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
+        response_model=WRITE_OR_DRY_RUN,
         response_description="As after an update",
         responses=document_success(restored=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
         | ACCEPTED_RESPONSE

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError, to_json
 
 from planso_connector.domain import values
@@ -45,8 +45,9 @@ def _check_whole_number(text: object) -> object:
 
 OrderId = Annotated[
     int,
+    Field(ge=1, le=values.MAX_ID),  # before the validator: behind it, the document would not have the bounds
     BeforeValidator(_check_whole_number),
-    Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130]),
+    Path(description="PlanSo's order id.", examples=[130]),
 ]
 MaxAge = Annotated[
     float | None,
@@ -72,12 +73,17 @@ def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
     @router.get(
         "",
         summary="Query orders",
-        response_model=responses.OrdersAnswer,
-        response_description="The orders found",
-        responses=document_success(found=build_example(responses.OrdersAnswer, next_cursor=None))
+        response_model=responses.OrdersAnswer | responses.SelectedOrdersAnswer,
+        response_description="The orders found; with `fields`, their selected members",
+        responses=document_success(
+            found=build_example(responses.OrdersAnswer, next_cursor=None),
+            selected_members=build_example(
+                responses.SelectedOrdersAnswer, orders=[responses.SELECTED_EXAMPLE], next_cursor=None
+            ),
+        )
         | document_failures(422, 503, invalid=_INVALID_AFTER),
     )
-    async def find_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
+    async def list_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
         """
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
@@ -129,7 +135,8 @@ def _order_router(freshness: Freshness) -> APIRouter:
         order_id: OrderId,
         max_age: MaxAge = None,
         if_none_match: Annotated[
-            str | None, Header(max_length=400, description="An `ETag`; 304 where the order still has it.")
+            str | None,
+            Header(alias="If-None-Match", max_length=400, description="An `ETag`; 304 where the order still has it."),
         ] = None,
     ) -> Response:
         """
@@ -157,7 +164,7 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         response_description="The parts of the order",
         responses=document_success(parts=build_example(responses.PartsAnswer)) | _FAILURES,
     )
-    async def get_parts(order_id: OrderId) -> Response:
+    async def get_order_parts(order_id: OrderId) -> Response:
         """The parts from the connector's database, in the order of PlanSo's page."""
         parts = await queries.get_parts(order_id)
         listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
@@ -170,7 +177,7 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         response_description="The sections that were read",
         responses=document_success(sections=build_example(responses.SectionsAnswer)) | _FAILURES,
     )
-    async def list_sections(order_id: OrderId) -> Response:
+    async def list_order_sections(order_id: OrderId) -> Response:
         """The other tabs of the order in PlanSo that were read; only with `CONNECTOR_SYNC_EXTENDED`."""
         listed = [{"name": name, "last_synced_at": at} for name, at in await queries.list_sections(order_id)]
         return success_response(sections=listed, count=len(listed))
@@ -182,7 +189,7 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         response_description="The section",
         responses=document_success(section=build_example(responses.SectionAnswer)) | _FAILURES,
     )
-    async def get_section(order_id: OrderId, name: SectionName) -> Response:
+    async def get_order_section(order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""
         section = await queries.get_section(order_id, name)
         text = f'{{"success":true,"message":"","section":{section.document},"last_synced_at":"{section.synced_at}"}}'
@@ -201,7 +208,7 @@ def _history_router(queries: OrderQueries) -> APIRouter:
         response_description="What changed, newest first",
         responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None)) | _FAILURES,
     )
-    async def get_history(
+    async def get_order_history(
         order_id: OrderId,
         limit: Annotated[int, Query(ge=1, le=500, description="Entries in one answer.")] = 50,
         cursor: Annotated[

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from planso_connector.domain import german_formats, values
@@ -30,6 +30,10 @@ Text = Annotated[str | None, Field(max_length=200), AfterValidator(_parse_text)]
 Day = Annotated[str | None, Field(max_length=40), AfterValidator(_parse_day)]
 
 Sort = Literal["shop_date", "-shop_date", "finish_date", "-finish_date", "id", "-id"]
+# A generator would call `-id` VALUE_5.
+_SORT_NAMES: list[JsonValue] = [
+    f"{sort.lstrip('-')}{'_desc' * sort.startswith('-')}".upper() for sort in get_args(Sort)
+]
 
 
 class OrdersQuery(BaseModel):
@@ -52,6 +56,7 @@ class OrdersQuery(BaseModel):
     sort: Sort = Field(
         "-shop_date",
         description="Order of the result, descending with `-`; then by id. Orders without the date come last.",
+        json_schema_extra={"x-enum-varnames": _SORT_NAMES},
     )
     fields: Annotated[str | None, Field(max_length=2000)] = Field(
         None, description="Only these members of each order, `id,plate,shop_date`; `id` always."

@@ -13,7 +13,7 @@ from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import document_failures, failure_response
-from planso_connector.rest.schemas.examples import build_example, described, document_success
+from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
@@ -81,7 +81,7 @@ _INVALID_USERNAME = Problem(("body", "username"), "must not be empty", "string_t
 
 
 def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
-    router = make_router("/api/auth", "PlanSo session", JsonRoute)
+    router = make_router("/api/auth", "auth", JsonRoute)
 
     @router.post(
         "/login",
@@ -95,7 +95,13 @@ def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
         | document_failures(401, 413, 415, 422, 502, 503, 504, invalid=_INVALID_USERNAME),
     )
     async def log_in(
-        credentials: Annotated[Credentials | None, Body(description="None: the configured user.")] = None,
+        credentials: Annotated[
+            Credentials | None,
+            Body(
+                description="Null, or no body: the configured user.",
+                openapi_examples=build_examples(configured_user=None, another_user=build_example(Credentials)),
+            ),
+        ] = None,
     ) -> Response:
         """One attempt, with the configured user or with the one in the body; a rejected password is not retried."""
         try:
@@ -116,7 +122,7 @@ def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
         response_description="How the last login went",
         responses=document_success(logged_in=build_example(SessionAnswer)) | document_failures(503),
     )
-    async def login_status() -> Response:
+    async def get_login_status() -> Response:
         """The last login, and the open sessions; nothing is sent to PlanSo."""
         login, sessions = planso_login.planso.login_status, planso_login.planso.sessions.status
         saving = await write_stops.get_save_knowledge()

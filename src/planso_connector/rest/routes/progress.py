@@ -56,7 +56,7 @@ def _reason_field(reasons: type[PromiseReason | FetchReason], example: str) -> A
     return described(f"Why, for programs: {listed}.", example)
 
 
-class Promise(BaseModel):
+class PromisedDate(BaseModel):
     """The promised date, and whether it holds."""
 
     date: str | None = described("ISO 8601, a time may follow.", "2026-12-10")
@@ -118,7 +118,7 @@ class ProgressOfOrder(BaseModel):
 
     order_id: int = described("PlanSo's order id.", 130)
     stage: Stage = Field(description="How far it is.")
-    promised: Promise = Field(description="The promised date.")
+    promised: PromisedDate = Field(description="The promised date.")
     parts: PartsProgress = Field(description="The parts.")
     next_appointment: NextAppointment | None = Field(description="The next date; null where none lies ahead.")
     can_be_fetched: CanBeFetched = Field(description="Whether the customer can come for it.")
@@ -157,7 +157,7 @@ def routes(queries: ProgressQueries) -> APIRouter:
         response_description="How far the order is",
         responses=document_success(painting=_example()) | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
-    async def get_progress(
+    async def get_order_progress(
         order_id: OrderId, spoken_in: Annotated[Language, Depends(language.response_language)]
     ) -> Response:
         """

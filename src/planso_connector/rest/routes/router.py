@@ -3,9 +3,11 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
+from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from planso_connector.rest.query_parameters import UNKNOWN_PARAMETER, StrictQueryRoute
+from planso_connector.rest.schemas.document import make_operation_id
 from planso_connector.rest.schemas.errors import API_KEY_MESSAGES, document_failures
 from planso_connector.rest.schemas.examples import Responses, document_headers
 
@@ -20,9 +22,14 @@ def make_router(prefix: str, tag: str, route_class: type[StrictQueryRoute] = Str
     A router whose routes the application adds to its own: `include_router` would build each route again, and match in
     two steps. Unknown query parameters are accepted outside of `/api`: load balancers and monitoring add their own.
     """
-    if not prefix.startswith("/api"):
-        return APIRouter(prefix=prefix, tags=[tag], responses=_EVERYWHERE)
-    return APIRouter(prefix=prefix, tags=[tag], route_class=route_class, responses=_UNDER_API)
+    is_api = prefix.startswith("/api")
+    return APIRouter(
+        prefix=prefix,
+        tags=[tag],
+        route_class=route_class if is_api else APIRoute,
+        responses=_UNDER_API if is_api else _EVERYWHERE,
+        generate_unique_id_function=make_operation_id,
+    )
 
 
 def success_response(

@@ -144,7 +144,7 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         response_description="The run in progress, the last one, and the next",
         responses=document_success(idle=_IDLE, running=_RUNNING) | document_failures(503),
     )
-    async def sync_status() -> Response:
+    async def get_sync_status() -> Response:
         """`message` is the last run's while none is in progress."""
         return _render_status(await sync.status(), next_run_at())
 
@@ -156,7 +156,9 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         responses=document_success(runs=build_example(RunsAnswer))
         | document_failures(422, 503, invalid=_INVALID_LIMIT),
     )
-    async def sync_runs(limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50) -> Response:
+    async def list_sync_runs(
+        limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50,
+    ) -> Response:
         """Newest first."""
         runs = [_render_run(run) for run in await sync.list_runs(limit)]
         return success_response(runs=runs, count=len(runs))

@@ -70,6 +70,7 @@ class WriteHeaders:
         idempotency_key: Annotated[
             str | None,
             Header(
+                alias="Idempotency-Key",
                 min_length=1,
                 max_length=200,
                 pattern=r"^[\x21-\x7e]+$",
@@ -100,6 +101,7 @@ def parse_if_match(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             max_length=400,
             description="The `ETag` of the order as you know it. Another version now is 412, and a field that somebody "
             "changes in PlanSo meanwhile is a conflict, 412 too. `*`: any version.",

@@ -81,7 +81,7 @@ def routes(stops: WriteStops) -> list[APIRouter]:
         response_description="The state, and what is stopped",
         responses=document_success(on=build_example(WritesAnswer), stopped=_STOPPED) | document_failures(503),
     )
-    async def writes_status() -> JSONResponse:
+    async def get_writes_status() -> JSONResponse:
         """While writes are stopped, new ones are 503 and accepted ones stay pending; their deadlines are paused."""
         return JSONResponse(_serialize_status(await stops.get_status()))
 

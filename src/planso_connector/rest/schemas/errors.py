@@ -21,6 +21,7 @@ from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import BODY_TOO_LARGE
 from planso_connector.rest.request_context import OrdersResponse, get_context
 from planso_connector.rest.schemas.examples import Responses, build_examples
+from planso_connector.rest.schemas.responses import FieldConflict, Order
 
 log = structlog.get_logger(__name__)
 
@@ -166,12 +167,8 @@ class Failure(BaseModel):
 class NotAsKnown(Failure):
     """The order changed since the caller read it."""
 
-    order: dict[str, Any] | None = Field(None, description="The order as it is now.")
-    conflicts: list[dict[str, Any]] | None = Field(
-        None,
-        description="Each field that somebody in PlanSo changed too: `field`, `base`, `theirs`, `yours`.",
-        examples=[[{"field": "shop_date", "base": "2026-12-08", "theirs": "2026-12-10", "yours": "2026-12-09"}]],
-    )
+    order: Order | None = Field(None, description="The order as it is now.")
+    conflicts: list[FieldConflict] | None = Field(None, description="Each field that somebody in PlanSo changed too.")
 
 
 INVALID_DATE = Problem(

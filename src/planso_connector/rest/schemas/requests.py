@@ -160,7 +160,7 @@ def _get_fields(request: RequestKind, group: FieldGroup) -> list[OrderField]:
 
 def _define_all(request: RequestKind) -> dict[str, Any]:
     details = Field(None, description="Vehicle details for creating/updating orders.")
-    members = {_DETAILS: (_Details | None, details)}
+    members = {_DETAILS: (VehicleDetails | None, details)}
     members |= {field.name: _define(field, request) for field in _get_fields(request, FieldGroup.ORDER)}
     if request is RequestKind.UPDATE:
         members |= {field.name: _define_append(field) for field in fields.APPEND_FIELDS}
@@ -176,7 +176,7 @@ def _build_example(request: RequestKind) -> dict[str, Any]:
     return {_DETAILS: details} | {field.name: field.example for field in _get_fields(request, FieldGroup.ORDER)}
 
 
-_Details = create_model(
+VehicleDetails = create_model(
     "VehicleDetailsModel",
     __base__=WriteBody,
     __doc__="Vehicle details for creating/updating orders.",
@@ -206,6 +206,19 @@ else:
     CreateOrder = _create_body("CreateOrder", "Request to create an order.", RequestKind.CREATE)
     CreateOrder.request_kind = RequestKind.CREATE
 
-UPDATE_EXAMPLE = {"order_id": 130, **_build_example(RequestKind.UPDATE)}
-PATCH_EXAMPLE = {"shop_date": "08.12.2026", "est_hours_karo": 11.3, "remarks": None}
-CREATE_EXAMPLE = _build_example(RequestKind.CREATE)
+_ONE_DATE = {"shop_date": "08.12.2026"}
+_UPDATE = _build_example(RequestKind.UPDATE)
+# The smallest first: /docs offers it to be sent.
+UPDATE_EXAMPLES = {"one_date": {"order_id": 130, **_ONE_DATE}, "every_field": {"order_id": 130, **_UPDATE}}
+PATCH_EXAMPLES = {
+    "one_date": _ONE_DATE,
+    "move_and_clear_the_remarks": {**_ONE_DATE, "est_hours_karo": 11.3, "remarks": None},
+}
+CREATE_EXAMPLES = {
+    "a_person_and_a_plate": {
+        "vehicle_details": {"number_plate": _UPDATE["vehicle_details"]["number_plate"]},
+        "person": _UPDATE["person"],
+        **_ONE_DATE,
+    },
+    "every_field": _build_example(RequestKind.CREATE),
+}

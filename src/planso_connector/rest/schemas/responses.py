@@ -1,6 +1,6 @@
 """The responses of orders and operations, and the envelope of all responses."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
@@ -10,7 +10,10 @@ from planso_connector.domain.fields import MIRRORED, FieldGroup, FieldKind
 from planso_connector.domain.order import MAX_UNREADABLE_LENGTH
 from planso_connector.flows.querying.reindex import describe_rebuild
 from planso_connector.rest.schemas.examples import build_example, described
+from planso_connector.rest.schemas.requests import VehicleDetails
 from planso_connector.store.lookup_keys import RebuildProgress
+
+ID_BOUNDS: dict[str, Any] = {"ge": 1, "le": values.MAX_ID}
 
 
 class Envelope(BaseModel):
@@ -23,7 +26,7 @@ class Envelope(BaseModel):
 class UpdateOrderResponse(Envelope):
     """Response after updating an order."""
 
-    order_id: int | None = described("The order.", 130, default=None)
+    order_id: int | None = described("The order.", 130, default=None, **ID_BOUNDS)
 
 
 _TYPES: dict[FieldKind, type] = {FieldKind.NUMBER: float, FieldKind.ID: int, FieldKind.FLAG: bool}
@@ -69,22 +72,22 @@ class FieldDoubt(BaseModel):
 
 
 _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_define_mirrored(FieldGroup.VEHICLE))
-_Details = create_model(
-    "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_define_mirrored(FieldGroup.DETAILS)
-)
+_DETAILS_EXAMPLE = build_example(create_model("_Details", **_define_mirrored(FieldGroup.DETAILS)))
 
 
 class OrderMembers(BaseModel):
     """The members of an order that are not in `domain.fields`."""
 
-    id: int = described("PlanSo's order id.", 130)
+    id: int = described("PlanSo's order id.", 130, **ID_BOUNDS)
     short_name: str = described("Short name on PlanSo's board.", "WN-AE 2309 Petersen")
     plate: str | None = described("Number plate.", "WN-AE 2309")
     station_id: str | None = described("Station of the board, its id.", "3")
     station_state: str | None = described("State at that station.", "active")
     missing_parts: bool = described("Whether at least one part is missing, or the order's parts status says so.", True)
     archived: bool = described("Whether the order left PlanSo's list of current orders.", False)
-    vehicle_details: _Details = Field(description="The vehicle's fields that requests can change.")
+    vehicle_details: VehicleDetails = described(
+        "The vehicle's fields that requests can change, all of them. Dates are ISO 8601.", _DETAILS_EXAMPLE
+    )
     vehicle: _Vehicle = Field(description="The vehicle.")
     fields: dict[str, str | None] = described(
         "Every label of PlanSo's form and what it shows; null where that is longer than "
@@ -159,10 +162,33 @@ class OrdersAnswer(Envelope):
     rebuilding: Rebuilding | None = REBUILDING_FIELD
 
 
+def _make_optional(model: type[BaseModel]) -> dict[str, Any]:
+    """The members of a model, none of them required."""
+    members: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        annotation: Any = field.annotation
+        for constraint in field.metadata:
+            annotation = Annotated[annotation, constraint]
+        members[name] = annotation, Field(None, description=field.description, examples=field.examples)
+    return members
+
+
+_SelectedOrder = create_model(
+    "SelectedOrder", __doc__="The members of an order that `fields` names, and `id`.", **_make_optional(Order)
+)
+SelectedOrdersAnswer = create_model(
+    "SelectedOrdersAnswer",
+    __base__=OrdersAnswer,
+    __doc__="A page of orders with the members that `fields` names.",
+    orders=(list[_SelectedOrder], Field(description="The orders found, newest shop_date first.")),
+)
+SELECTED_EXAMPLE = {"id": 130, "plate": "WN-AE 2309", "shop_date": "2026-12-08"}
+
+
 class Part(BaseModel):
     """A part of an order. Dates are ISO 8601, prices in EUR."""
 
-    order_id: int = described("The order that the part belongs to.", 130)
+    order_id: int = described("The order that the part belongs to.", 130, **ID_BOUNDS)
     part_no: str | None = described("Part number. In PlanSo: Teile Nr.", "5H6 807 421")
     description: str | None = described("What it is. In PlanSo: Teil.", "Stoßfänger hinten")
     lead_no: str | None = described("Lead number of the calculation. In PlanSo: Leit Nr.", "6350")
@@ -263,7 +289,7 @@ _RECORDED, _DEADLINE = "2026-11-23T09:41:00.118000Z", "2026-11-24T09:41:00.11800
 class WriteAccepted(Envelope):
     """The write is on disk here, and PlanSo has not confirmed it within the wait."""
 
-    order_id: int | None = described("The order; null for one that is not created yet.", 130)
+    order_id: int | None = described("The order; null for one that is not created yet.", 130, **ID_BOUNDS)
     operation_id: str = described("`GET /api/operations/{id}` tells what becomes of it.", _OPERATION_ID)
     state: str = described("`pending`.", "pending")
 
@@ -300,7 +326,7 @@ class OperationBody(BaseModel):
 
     id: str = described("The operation's id.", _OPERATION_ID)
     action: str = described("`update`, `create` or `delete`.", "update")
-    order_id: int | None = described("The order; null for one that is not created yet.", 130)
+    order_id: int | None = described("The order; null for one that is not created yet.", 130, **ID_BOUNDS)
     state: str = described(
         "`pending`; or how it ended: `confirmed`, `refused`, `expired`, `damaged`, `conflict`.", "confirmed"
     )
