@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON_GENERATOR = ROOT / "packaging/client"
 TYPESCRIPT = ROOT / "tests/typescript"
 MISSING = "not installed, `make test` does: "
-NO_NODE = "no Node.js on this machine (apt-get install nodejs npm)"
+NO_NODE = "no Node.js and npm on this machine, or older than 20.19"
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +27,17 @@ def python_generator() -> Path:
 @pytest.fixture(scope="session")
 def node_tools() -> Path:
     """The folder of the programs that Node.js runs. Without Node.js the test is skipped, also on CI."""
-    if shutil.which("node") is None:
+    if shutil.which("npm") is None or _find_node_version() < (20, 19):
         pytest.skip(NO_NODE)
     folder = TYPESCRIPT / "node_modules/.bin"
     return folder if folder.is_dir() else _leave_out(f"{MISSING}the packages of tests/typescript")
+
+
+def _find_node_version() -> tuple[int, ...]:
+    if shutil.which("node") is None:
+        return ()
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in version.strip().removeprefix("v").split("."))
 
 
 def _leave_out(reason: str) -> Path:

@@ -128,6 +128,12 @@ def test_ids_and_counts_are_bounded(document: dict[str, Any]) -> None:
             (whole,) = [c for c in members[member].get("anyOf", [members[member]]) if c["type"] == "integer"]
             wholes[f"{name}.{member}"] = whole
             assert (whole["minimum"], whole["maximum"]) == (1, MAX_ID)
+    for name in ("makeID", "modelID"):
+        (wholes[name],) = [
+            choice
+            for choice in document["components"]["schemas"]["VehicleDetailsModel"]["properties"][name]["anyOf"]
+            if choice["type"] == "integer"
+        ]
     assert [where for where, schema in wholes.items() if not {"minimum", "maximum"} <= schema.keys()] == []
 
 
@@ -147,8 +153,7 @@ def test_the_server_is_the_one_asked(document: dict[str, Any]) -> None:
 def test_selected_members_have_a_schema_of_their_own(service: Service, document: dict[str, Any]) -> None:
     """With `fields` no member of an order is required; without, all are."""
     whole, selected = success(document, "/api/orders")
-    (order,) = [resolved(document, page["properties"]["orders"]["items"]) for page in (selected,)]
-    full = resolved(document, whole["properties"]["orders"]["items"])
+    order, full = (resolved(document, page["properties"]["orders"]["items"]) for page in (selected, whole))
     assert "required" not in order
     assert set(full["required"]) == set(full["properties"]) == set(order["properties"])
     answer = service.http.get("/api/orders?fields=plate,version&limit=3").json()
@@ -160,11 +165,16 @@ def test_selected_members_have_a_schema_of_their_own(service: Service, document:
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_what_a_dry_run_and_a_412_show_is_typed(service: Service, document: dict[str, Any], method: str) -> None:
-    """A dry run's changes, the order of a 412 and the conflicts of one have members, not just any."""
+    """
+    A dry run's changes, the order of a 412 and the conflicts of one have members, not just any; and so has what a write
+    would change where `CONNECTOR_WRITES` is `shadow`, which is 503.
+    """
     dry_run, done = success(document, "/api/orders/{order_id}", method)
     assert resolved(document, dry_run["properties"]["changes"]["items"])["required"]
     assert "changes" not in done["properties"]
     responses = document["paths"]["/api/orders/{order_id}"][method]["responses"]
+    shadowed = responses["503"]["content"]["application/json"]["schema"]["anyOf"][0]
+    assert resolved(document, shadowed) == dry_run
     changed = resolved(document, responses["412"]["content"]["application/json"]["schema"])
     order, conflict = changed["properties"]["order"]["anyOf"][0], changed["properties"]["conflicts"]["anyOf"][0]
     assert resolved(document, order) == document["components"]["schemas"]["Order"]

@@ -24,8 +24,8 @@ from planso_connector_client.api.health import get_metrics
 from planso_connector_client.api.lookup import look_up_orders
 from planso_connector_client.api.orders import delete_order, get_order, list_orders, update_order
 from planso_connector_client.models import (
-    DryRunAnswer, ListOrdersSort, NotAsKnown, OrdersAnswer, SelectedOrdersAnswer, UpdateOrder, UpdateOrderResponse,
-    VehicleDetailsModel,
+    DryRunAnswer, ListOrdersSort, OrdersAnswer, PreconditionFailure, SelectedOrdersAnswer, UpdateOrder,
+    UpdateOrderResponse, VehicleDetailsModel,
 )
 
 with Client(base_url=sys.argv[1], raise_on_unexpected_status=True, timeout=60) as client:
@@ -41,7 +41,7 @@ with Client(base_url=sys.argv[1], raise_on_unexpected_status=True, timeout=60) a
     done = update_order.sync(first.id, client=client, body=body)
     assert isinstance(done, UpdateOrderResponse), done
     changed = delete_order.sync(first.id, client=client, if_match='"99"')
-    assert isinstance(changed, NotAsKnown), changed
+    assert isinstance(changed, PreconditionFailure), changed
     read = get_order.sync(first.id, client=client).order
     assert changed.order.version == read.version
     found = look_up_orders.sync(client=client, q=first.plate, accept_language="en")

@@ -59,6 +59,8 @@ TITLE = "PlanSo Connector"
 _DESCRIPTION = """\
 A REST service for a workshop that runs on PlanSo. Reads are answered from the connector's own database in
 milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
+
+On this page "Try it out" and "Execute" send a small dry run; set `dry_run` to `false` to write.
 """
 
 

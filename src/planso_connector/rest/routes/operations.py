@@ -26,11 +26,12 @@ from planso_connector.rest.routes.order_writes import (
     IfMatchParam,
     WriteHeadersParam,
     WriteResponder,
+    document_write_failures,
 )
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.write_headers import WaitParam
 from planso_connector.rest.schemas import responses
-from planso_connector.rest.schemas.errors import WRITES_STOPPED_MESSAGES, document_failures
+from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
 from planso_connector.store import cursors
 
@@ -152,7 +153,7 @@ def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRu
         response_description="As after an update",
         responses=document_success(undone=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
         | ACCEPTED_RESPONSE
-        | document_failures(*FAILURES, invalid=_INVALID_ID, shown=_NO_UNDO | _NO_OPERATION | WRITES_STOPPED_MESSAGES),
+        | document_write_failures(*FAILURES, invalid=_INVALID_ID, shown=_NO_UNDO | _NO_OPERATION),
     )
     async def undo_operation(
         operation_id: OperationId, headers: WriteHeadersParam, if_match: IfMatchParam, is_dry_run: DryRunParam = False
@@ -180,7 +181,9 @@ def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, respo
         response_description="As after an update",
         responses=document_success(restored=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
         | ACCEPTED_RESPONSE
-        | document_failures(*sorted((*FAILURES, 413, 415)), invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NO_OPERATION),
+        | document_write_failures(
+            *sorted((*FAILURES, 413, 415)), invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NO_OPERATION
+        ),
     )
     async def restore_operation(
         operation_id: OperationId,

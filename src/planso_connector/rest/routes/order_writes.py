@@ -1,6 +1,6 @@
 """PUT, PATCH, POST and DELETE of /api/orders: record the write, wait for its end, and respond with it."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -62,8 +62,18 @@ _ACCEPTED: Responses = {
 ACCEPTED_RESPONSE = document_headers(_ACCEPTED, 202, "Location", "Operation-Id", "Preference-Applied")
 
 
+def document_write_failures(*statuses: int, invalid: Problem, shown: Mapping[int, Mapping[str, str]]) -> Responses:
+    """As of all routes; while CONNECTOR_WRITES is `shadow`, 503 has the answer of a dry run."""
+    failures = document_failures(*statuses, invalid=invalid, shown={**shown, **WRITES_STOPPED_MESSAGES})
+    unavailable = failures[503]
+    unavailable["model"] = responses.DryRunAnswer | unavailable["model"]
+    examples = unavailable["content"]["application/json"]["examples"]
+    examples |= build_examples(shadowed=responses.SHADOWED_EXAMPLE)
+    return failures
+
+
 def _document(success: Responses, *statuses: int, invalid: Problem = INVALID_DATE) -> Responses:
-    failures = document_failures(*statuses, invalid=invalid, shown=WRITES_STOPPED_MESSAGES)
+    failures = document_write_failures(*statuses, invalid=invalid, shown={})
     documented = document_headers(success | ACCEPTED_RESPONSE | failures, 200, "Operation-Id", "Preference-Applied")
     return document_headers(documented, 412, "ETag") if 412 in statuses else documented
 
@@ -101,7 +111,8 @@ DryRunParam = Annotated[
     bool,
     Query(
         alias="dry_run",
-        description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.",
+        description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`. /docs offers `true`; "
+        "with `false` it is written.",
         examples=[True],  # what /docs offers to send
     ),
 ]

@@ -20,7 +20,7 @@ from planso_connector.rest.request_context import OrdersResponse, get_context
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.routes.write_headers import matches_etag
-from planso_connector.rest.schemas import responses
+from planso_connector.rest.schemas import responses, sections
 from planso_connector.rest.schemas.errors import INVALID_DATE, INVALID_ORDER_ID, document_failures
 from planso_connector.rest.schemas.examples import build_example, document_headers, document_success
 from planso_connector.store.history import HistoryEntry
@@ -173,9 +173,9 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
     @router.get(
         "/{order_id}/sections",
         summary="List the order's sections",
-        response_model=responses.SectionsAnswer,
+        response_model=sections.SectionsAnswer,
         response_description="The sections that were read",
-        responses=document_success(sections=build_example(responses.SectionsAnswer)) | _FAILURES,
+        responses=document_success(sections=build_example(sections.SectionsAnswer)) | _FAILURES,
     )
     async def list_order_sections(order_id: OrderId) -> Response:
         """The other tabs of the order in PlanSo that were read; only with `CONNECTOR_SYNC_EXTENDED`."""
@@ -185,9 +185,9 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
     @router.get(
         "/{order_id}/sections/{name}",
         summary="Get one section",
-        response_model=responses.SectionAnswer,
+        response_model=sections.SectionAnswer,
         response_description="The section",
-        responses=document_success(section=build_example(responses.SectionAnswer)) | _FAILURES,
+        responses=document_success(section=build_example(sections.SectionAnswer)) | _FAILURES,
     )
     async def get_order_section(order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""

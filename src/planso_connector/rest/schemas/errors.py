@@ -164,7 +164,7 @@ class Failure(BaseModel):
     )
 
 
-class NotAsKnown(Failure):
+class PreconditionFailure(Failure):
     """The order changed since the caller read it."""
 
     order: Order | None = Field(None, description="The order as it is now.")
@@ -191,7 +191,7 @@ def document_failures(
         else:
             examples = build_examples(**{name: _build_body(text) for name, text in messages[status].items()})
         responses[status] = {
-            "model": NotAsKnown if status == 412 else Failure,
+            "model": PreconditionFailure if status == 412 else Failure,
             "description": STATUS_DESCRIPTIONS[status],
             "content": {"application/json": {"examples": examples}},
         }

@@ -41,7 +41,11 @@ def _define_mirrored(group: FieldGroup) -> dict[str, Any]:
         note = " ISO 8601." if field.kind in table.TEMPORAL_KINDS else ""
         members[field.name] = (
             _TYPES.get(field.kind, str) | None,
-            described(f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", example),
+            described(
+                f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.",
+                example,
+                **(ID_BOUNDS if field.kind is FieldKind.ID else {}),
+            ),
         )
     return members
 
@@ -227,60 +231,6 @@ class PartsAnswer(Envelope):
     missing: int = described("How many of them are missing.", 1)
 
 
-_SECTION_NAME = described("The tab's name, as the address has it.", "stamped_timings")
-_READ = described("When PlanSo was last seen to show this. UTC.", "2026-11-23T09:42:30.004000Z")
-
-
-class SectionEntry(BaseModel):
-    """A section that was read."""
-
-    name: str = _SECTION_NAME
-    last_synced_at: str = _READ
-
-
-class SectionsAnswer(Envelope):
-    """The sections of an order that were read."""
-
-    sections: list[SectionEntry] = Field(description="The sections, by name.")
-    count: int = described("Sections in this answer.", 1)
-
-
-class SectionTable(BaseModel):
-    """A table of the tab, as text."""
-
-    headers: list[str] = described(
-        "The texts of the header row; empty where there is none.", ["Mitarbeiter", "Tätigkeit", "Von", "Bis"]
-    )
-    rows: list[list[str]] = described(
-        "The texts of the other rows, cell by cell.", [["M. Krause", "Stoßfänger demontieren", "08:05", "09:20"]]
-    )
-
-
-class SectionLink(BaseModel):
-    """A link of the tab."""
-
-    text: str = described("What the link says.", "Stempelzeiten drucken")
-    href: str = described(
-        "Where it leads: an http or https address, or one within PlanSo.", "/do?m=print_timings&ID=130"
-    )
-
-
-class Section(BaseModel):
-    """One tab of the order in PlanSo."""
-
-    name: str = _SECTION_NAME
-    tables: list[SectionTable] = Field(description="The tables of the tab, as text.")
-    pairs: dict[str, str] = described("Each label and its value.", {"Gestempelt gesamt": "1,25 Std."})
-    links: list[SectionLink] = Field(description="The links of the tab.")
-
-
-class SectionAnswer(Envelope):
-    """One section of an order."""
-
-    section: Section = Field(description="The tab as it was read.")
-    last_synced_at: str = _READ
-
-
 _OPERATION_ID = "op_5f0c2b9e41d7a6380c1e"
 _ASKED = {"shop_date": "2026-12-09", "remarks": None}
 _RECORDED, _DEADLINE = "2026-11-23T09:41:00.118000Z", "2026-11-24T09:41:00.118000Z"
@@ -426,3 +376,4 @@ ACCEPTED_EXAMPLE = build_example(
     WriteAccepted, message="On disk here. PlanSo has not confirmed it yet; it is tried until 2026-11-24T09:41:00Z."
 )
 DRY_RUN_EXAMPLE = build_example(DryRunAnswer, message="Dry run: nothing was recorded or sent.")
+SHADOWED_EXAMPLE = DRY_RUN_EXAMPLE | {"success": False, "message": "CONNECTOR_WRITES=shadow: nothing was sent."}
