@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_GENERATOR = ROOT / "packaging/client"
 TYPESCRIPT = ROOT / "tests/typescript"
-MISSING = "not installed, `make test` does: "
+MISSING = "a generator is not installed; `make test` installs it"
 NO_NODE = "no Node.js and npm on this machine, or older than 20.19"
 
 
@@ -21,7 +21,7 @@ NO_NODE = "no Node.js and npm on this machine, or older than 20.19"
 def python_generator() -> Path:
     """openapi-python-client, in an environment of its own. Without it the test is skipped; on CI it fails."""
     program = ROOT / ".venv/client/bin/openapi-python-client"
-    return program if program.exists() else _leave_out(f"{MISSING}the generator of the Python client")
+    return program if program.exists() else _leave_out()
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def node_tools() -> Path:
     if shutil.which("npm") is None or _find_node_version() < (20, 19):
         pytest.skip(NO_NODE)
     folder = TYPESCRIPT / "node_modules/.bin"
-    return folder if folder.is_dir() else _leave_out(f"{MISSING}the packages of tests/typescript")
+    return folder if folder.is_dir() else _leave_out()
 
 
 def _find_node_version() -> tuple[int, ...]:
@@ -40,8 +40,8 @@ def _find_node_version() -> tuple[int, ...]:
     return tuple(int(part) for part in version.strip().removeprefix("v").split("."))
 
 
-def _leave_out(reason: str) -> Path:
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+def _leave_out() -> Path:
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -49,6 +49,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     """Report at the very end how many tests were skipped for lack of a generator."""
     yield
     reports = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    skipped = [report for report in reports if MISSING in report or NO_NODE in report]
-    if skipped:
-        terminalreporter.write_line(f"SKIPPED: {len(skipped)} tests of generated clients: {skipped[0]}", yellow=True)
+    for reason in (MISSING, NO_NODE):
+        if count := sum(reason in report for report in reports):
+            terminalreporter.write_line(f"SKIPPED: {count} tests of generated clients: {reason}.", yellow=True)
