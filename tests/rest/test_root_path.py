@@ -46,6 +46,7 @@ def test_what_is_answered_leads_back_through_the_prefix(service: Service) -> Non
     assert accepted.status_code == 202
     assert service.http.get(accepted.headers["Location"]).json()["operation"]["order_id"] == ORDER
     assert accepted.headers["Location"].startswith(f"{PREFIX}/api/operations/op_")
+    service.wait_until_settled(accepted)
     links = service.http.get(PREFIX).json()["links"]
     assert links["openapi"] == f"{PREFIX}/openapi.json"
     assert [service.http.get(link).status_code for link in links.values()] == [200] * len(links)
