@@ -28,7 +28,7 @@ def python_generator() -> Path:
 
 @pytest.fixture(scope="session")
 def node_tools() -> Path:
-    """The folder of the programs that Node.js runs. Without Node.js or npm's registry the test is skipped, also on CI."""
+    """The folder of the programs that Node.js runs. Without Node.js or npm's registry a test is skipped, on CI too."""
     if shutil.which("npm") is None or _find_node_version() < (20, 19):
         pytest.skip(NO_NODE)
     folder = TYPESCRIPT / "node_modules/.bin"
