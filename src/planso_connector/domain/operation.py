@@ -105,6 +105,11 @@ class Operation:
     idempotency_key: str | None = None
     request: str | None = None
     """Fingerprint of the request that came with the idempotency key."""
+    content: str | None = None
+    """
+    Fingerprint of what a create for a vehicle asks for; None for any other. The same again within a short time, without
+    an idempotency key, is the same call repeated.
+    """
     attempts: int = 0
     next_at: Instant | None = None
     """Earliest next attempt."""

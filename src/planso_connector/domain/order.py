@@ -16,7 +16,8 @@ VEHICLE = "vehicle.vehicle"
 IDENTIFYING_PATHS = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """Every real order has a value in one of these fields."""
 
-CREATE_NEEDS_ONE_OF = ("person", PLATE, "vehicle_details.vin")
+VEHICLE_IDENTIFIERS = (PLATE, "vehicle_details.vin")
+CREATE_NEEDS_ONE_OF = ("person", *VEHICLE_IDENTIFIERS)
 """A new order needs one of these: without any it would look like an empty form."""
 
 IN_WORKSHOP_DATES = (

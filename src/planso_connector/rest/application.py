@@ -65,7 +65,16 @@ On this page "Try it out" and "Execute" send a small dry run; set `dry_run` to `
 
 
 _ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-API-Key"]
-_EXPOSED = ["ETag", "Location", "Operation-Id", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After"]
+_EXPOSED = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Operation-Id",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+]
 _METHODS = ["GET", "PUT", "PATCH", "POST", "DELETE"]
 _CORS_OPTIONS = {"allow_methods": _METHODS, "allow_headers": _ACCEPTED, "expose_headers": _EXPOSED}
 

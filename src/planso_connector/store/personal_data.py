@@ -72,7 +72,9 @@ _EMPTY = (
     .where(*_IS_OPERATION)
     .values(
         asked="{}",
-        **dict.fromkeys(("before", "base", "sent", "differences", "controls", "identity", "failure", "request")),
+        **dict.fromkeys(
+            ("before", "base", "sent", "differences", "controls", "identity", "failure", "request", "content")
+        ),
         message=ERASED_MESSAGE,
         notes="",
         idempotency_key=bindparam("idempotency_key", type_=Text),

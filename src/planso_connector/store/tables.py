@@ -174,6 +174,7 @@ operations = Table(
     Column("differences", Text),
     Column("controls", Text),
     Column("identity", Text),
+    Column("content", _KEY),
 )
 """
 The outbox: every accepted write. No foreign key: a create has no order yet, and an order may not be mirrored. `holder`
@@ -190,6 +191,14 @@ Index(
     unique=True,
     sqlite_where=operations.c.idempotency_key.is_not(None),
     postgresql_where=operations.c.idempotency_key.is_not(None),
+)
+Index(
+    "operations_by_content",
+    operations.c.workshop,
+    operations.c.content,
+    operations.c.created_at,
+    sqlite_where=operations.c.content.is_not(None),
+    postgresql_where=operations.c.content.is_not(None),
 )
 # Operations are listed newest first.
 Index("operations_by_creation", operations.c.workshop, operations.c.created_at, operations.c.id)

@@ -137,7 +137,7 @@ def test_a_recorded_write_is_answered_though_the_database_goes_away(
             asked = asyncio.create_task(writer.update(sandbox.order_ids()[0], {"person": "Wartet"}, WriteRequest()))
             await process.wait_for_requests(1)
             await process.database.close()
-            return await asked
+            return (await asked).operation
 
     async def kept(operation_id: str) -> Operation | None:
         database = Database.open(address).for_workshop("shop")

@@ -7,7 +7,8 @@ The same transaction checks the idempotency key, the version that the caller rel
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -41,6 +42,7 @@ from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import idempotency_keys, operations, orders, search, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.order_rows import to_json
+from planso_connector.store.repeated_creates import compute_content, find_repeated
 
 COMMIT_CHECK_PAUSES = (0.0, 0.5, 1.5)
 """Seconds before each check whether an operation is recorded, where the response to its commit was lost."""
@@ -53,7 +55,8 @@ class WriteRequest:
     """
     What comes with a write besides its values. `wait` is in seconds, None for the default; `if_match` is the ETag
     relied on, without its quotes, or `*`; `notes` are sentences for the caller; `is_strict`: `Prefer: handling=strict`;
-    `can_read_orders`: whether duplicates may be named; `signature`: the name that ends appended lines, None for none.
+    `can_read_orders`: whether duplicates may be named; `signature`: the name that ends appended lines, None for none;
+    `unknown`: the members that were left out.
     """
 
     caller: str = ""
@@ -64,6 +67,15 @@ class WriteRequest:
     notes: str = ""
     can_read_orders: bool = True
     signature: str | None = None
+    unknown: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """`is_replayed`: the request repeats an earlier one, whose operation this is; nothing new was recorded."""
+
+    operation: Operation
+    is_replayed: bool
 
 
 class WriteService:
@@ -72,8 +84,9 @@ class WriteService:
     no write is accepted. `writes` is the setting CONNECTOR_WRITES: `on`, `shadow`, `off`.
 
     Every method that writes returns the operation once it is settled, the wait is over, or the database can't be read
-    any more. It raises IdempotencyKeyReused, VersionChanged, DuplicateOrder, NotFound, LoginRejected, WritesStopped,
-    TooManyPending and StoreUnavailable where nothing was recorded, and CommitUnknown where it may have been.
+    any more: its own, or that of the request that this one repeats. It raises IdempotencyKeyReused, VersionChanged,
+    DuplicateOrder, NotFound, LoginRejected, WritesStopped, TooManyPending and StoreUnavailable where nothing was
+    recorded, and CommitUnknown where it may have been.
     """
 
     def __init__(
@@ -97,18 +110,18 @@ class WriteService:
         self._clock = clock
         self._writes = writes
 
-    async def create(self, requested: Mapping[str, Value], request: WriteRequest) -> Operation:
+    async def create(self, requested: Mapping[str, Value], request: WriteRequest) -> WriteResult:
         """Raises Invalid, too."""
         _require_identity(requested)
         return await self._write(Action.CREATE, None, requested, request)
 
-    async def update(self, order_id: int, requested: Mapping[str, Value], request: WriteRequest) -> Operation:
+    async def update(self, order_id: int, requested: Mapping[str, Value], request: WriteRequest) -> WriteResult:
         return await self._write(Action.UPDATE, order_id, requested, request)
 
-    async def delete(self, order_id: int, request: WriteRequest) -> Operation:
+    async def delete(self, order_id: int, request: WriteRequest) -> WriteResult:
         return await self._write(Action.DELETE, order_id, {}, request)
 
-    async def undo(self, operation_id: str, request: WriteRequest) -> Operation:
+    async def undo(self, operation_id: str, request: WriteRequest) -> WriteResult:
         """Write back what the fields held before a confirmed update, unless changed since. Raises NotPossible, too."""
         update = await self.get_undoable(operation_id)
         requested, base = appending.plan_undo(update)
@@ -124,7 +137,7 @@ class WriteService:
             raise NotPossible(f"Operation {operation_id} changed nothing; there is nothing to undo.")
         return operation
 
-    async def restore(self, operation_id: str, only: Sequence[str], request: WriteRequest) -> Operation:
+    async def restore(self, operation_id: str, only: Sequence[str], request: WriteRequest) -> WriteResult:
         """
         Write back the values that a damaged operation's save lost, all or those of the labels and control names `only`.
         Raises NotPossible, Invalid, too.
@@ -163,7 +176,7 @@ class WriteService:
         base: Mapping[str, Value] | None = None,
         undoes: str | None = None,
         controls: Mapping[str, Sequence[str]] | None = None,
-    ) -> Operation:
+    ) -> WriteResult:
         now = self._clock()
         operation = Operation(
             id=generate_operation_id(),
@@ -177,17 +190,17 @@ class WriteService:
             caller=request.caller,
             idempotency_key=request.idempotency_key,
             request=_fingerprint(action, order_id, requested, request, undoes, controls),
+            content=compute_content(requested, request.unknown) if action is Action.CREATE else None,
             base=base,
             undoes=undoes,
             controls=controls,
         )
         recorded = await self._record_surely(operation, request)
         self._outbox.notify_recorded(recorded.id)
-        try:
+        with suppress(StoreUnavailable):
             wait = request.wait if request.wait is not None else self._default_wait
-            return await self.wait_until_settled(recorded, wait)
-        except StoreUnavailable:
-            return recorded
+            recorded = await self.wait_until_settled(recorded, wait)
+        return WriteResult(recorded, is_replayed=recorded.id != operation.id)
 
     async def _record_surely(self, operation: Operation, request: WriteRequest) -> Operation:
         """
@@ -232,6 +245,8 @@ class WriteService:
                     f"Idempotency-Key: it came with another request before, operation {earlier.id}; accepted: a new "
                     "key, or the same request again."
                 )
+        elif (repeated := find_repeated(tx, operation)) is not None:
+            return repeated
         self._check_not_stopped(tx, operation)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")

@@ -28,7 +28,7 @@ from planso_connector.domain.saving.appending import is_append
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.writing.dry_run import DryRun, Preview
-from planso_connector.flows.writing.write import WriteService
+from planso_connector.flows.writing.write import WriteResult, WriteService
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute, MergePatchRoute
 from planso_connector.rest.request_context import OrdersResponse
@@ -59,7 +59,8 @@ _ACCEPTED: Responses = {
     }
 }
 
-ACCEPTED_RESPONSE = document_headers(_ACCEPTED, 202, "Location", "Operation-Id", "Preference-Applied")
+_WRITE_HEADERS = ("Operation-Id", "Preference-Applied", "Idempotency-Replayed")
+ACCEPTED_RESPONSE = document_headers(_ACCEPTED, 202, "Location", *_WRITE_HEADERS)
 
 
 def document_write_failures(*statuses: int, invalid: Problem, shown: Mapping[int, Mapping[str, str]]) -> Responses:
@@ -74,7 +75,7 @@ def document_write_failures(*statuses: int, invalid: Problem, shown: Mapping[int
 
 def _document(success: Responses, *statuses: int, invalid: Problem = INVALID_DATE) -> Responses:
     failures = document_write_failures(*statuses, invalid=invalid, shown={})
-    documented = document_headers(success | ACCEPTED_RESPONSE | failures, 200, "Operation-Id", "Preference-Applied")
+    documented = document_headers(success | ACCEPTED_RESPONSE | failures, 200, *_WRITE_HEADERS)
     return document_headers(documented, 412, "ETag") if 412 in statuses else documented
 
 
@@ -125,6 +126,12 @@ SignedParam = Annotated[
 ]
 
 
+_REPEATED = (
+    "The same request came a moment ago, as operation {}: this is its answer, and no second order was created. For "
+    "another order like it, send an Idempotency-Key of its own."
+)
+
+
 class WriteResponder:
     """Carries out a write or its dry run, and turns the result into a response."""
 
@@ -133,7 +140,7 @@ class WriteResponder:
 
     async def respond(
         self,
-        write: Callable[[], Awaitable[Operation]],
+        write: Callable[[], Awaitable[WriteResult]],
         preview: Callable[[], Awaitable[Preview]],
         headers: WriteHeaders,
         notes: str = "",
@@ -147,17 +154,21 @@ class WriteResponder:
         if is_dry_run:
             return _preview_response(await preview(), notes, headers)
         try:
-            operation = await write()
+            result = await write()
         except WritesShadowed as error:
             shadowed = await preview()
             log.info("write_shadowed", order_id=shadowed.order_id, controls=list(shadowed.controls))
             return _preview_response(shadowed, notes, headers, error)
-        return await self._operation_response(operation, headers)
+        return await self._operation_response(result, headers)
 
-    async def _operation_response(self, operation: Operation, headers: WriteHeaders) -> Response:
-        caller = headers.caller
+    async def _operation_response(self, result: WriteResult, headers: WriteHeaders) -> Response:
+        caller, operation = headers.caller, result.operation
         message = disclosure.build_message(operation, caller)
         response_headers = {**headers.preferences.applied, "Operation-Id": operation.id}
+        if result.is_replayed:
+            response_headers["Idempotency-Replayed"] = "true"
+            if headers.idempotency_key is None:
+                message = f"{_REPEATED.format(operation.id)} {message}".strip()
         if operation.state is OperationState.PENDING:
             assert operation.deadline_at is not None, "accepted writes have a deadline"
             until = f"{operation.deadline_at[:19]}Z"
@@ -312,7 +323,9 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
     ) -> Response:
         """
         Creates the order in PlanSo, reads it back and compares; the answer has its id. An order for the same number
-        plate at the same time is named in `message`.
+        plate at the same time is named in `message`. Without an `Idempotency-Key`, the same request for a plate or VIN
+        again within two minutes is the same call repeated: the answer is the first one's, unless that failed or its
+        order was deleted.
         """
         notes = requests.describe_unknown_fields(body, strict=headers.preferences.is_strict)
         requested = body.get_changes(null_clears=False)
@@ -322,7 +335,8 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
             created = await dry_run.create(requested)
             return replace(created, notes=(*created.notes, *([RequestNote(checked)] if checked else [])))
 
-        write = partial(writer.create, requested, headers.build_request(notes=notes))
+        request = headers.build_request(notes=notes, unknown=body.get_unknown_members())
+        write = partial(writer.create, requested, request)
         return await responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
 
 

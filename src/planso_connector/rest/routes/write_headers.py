@@ -1,6 +1,7 @@
 """Parse the headers of writes: preferences, idempotency key, preconditions."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
@@ -82,18 +83,26 @@ class WriteHeaders:
     ) -> None:
         self.caller = get_caller(request)
         self.preferences = preferences
-        self._idempotency_key = idempotency_key
+        self.idempotency_key = idempotency_key
 
-    def build_request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> WriteRequest:
+    def build_request(
+        self,
+        *,
+        notes: str = "",
+        if_match: str | None = None,
+        signed: bool = False,
+        unknown: Mapping[str, object] | None = None,
+    ) -> WriteRequest:
         return WriteRequest(
             caller=self.caller.label,
             wait=self.preferences.wait,
-            idempotency_key=self._idempotency_key,
+            idempotency_key=self.idempotency_key,
             if_match=if_match,
             is_strict=self.preferences.is_strict,
             notes=notes,
             signature=self.caller.name if signed else None,
             can_read_orders=disclosure.can_read_orders(self.caller),
+            unknown=unknown or {},
         )
 
 

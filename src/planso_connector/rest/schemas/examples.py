@@ -65,6 +65,7 @@ def document_success(status: int = 200, /, **values: Any) -> Responses:
 
 
 _HEADERS = {
+    "Idempotency-Replayed": "`true` where this answers a repeated request: nothing new was recorded.",
     "ETag": "The order's version, and its pending writes.",
     "Location": "URL of the operation.",
     "Operation-Id": "The write's operation.",
