@@ -402,17 +402,3 @@ def test_the_other_tabs_are_stored_as_sections(tmp_path: Path) -> None:
         assert service.http.get(f"/api/orders/{order_id}/sections/gibt_es_nicht").status_code == 404
         service.sandbox.forget_requests()
         assert service.sync()["last_result"]["requests"] == 1
-
-
-def test_an_unfilled_mirror_does_not_deny_an_order(tmp_path: Path) -> None:
-    """Before the first successful sync an unknown order is 503 with `Retry-After`, not 404."""
-    sandbox = Sandbox(orders=5)
-    sandbox.knobs.fail_app_next = 1_000_000
-    with sandbox.serve() as url:
-        settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db")
-        with running(settings, sandbox) as service:
-            for path in ("", "/parts", "/progress", "/history"):
-                answer = service.http.get(f"/api/orders/{sandbox.order_ids()[0]}{path}")
-                assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), path
-                assert "not filled yet" in answer.json()["message"]
-            assert service.http.get("/api/orders").json()["stale"] is True

@@ -32,9 +32,19 @@ class OrderQueries:
         self._database = database
 
     async def find(self, filters: OrderFilters) -> OrderPage:
-        """Raises QueryTooBroad; IndexNotReady where a rebuild of the search index may be the reason, or for no hit."""
+        """
+        Raises QueryTooBroad; IndexNotReady where a rebuild of the search index may be the reason, or for no hit; and
+        MirrorNotFilled for no hit before the first sync.
+        """
+
+        def work(tx: Transaction) -> OrderPage:
+            page = search.find_orders(tx, filters)
+            if not page.documents and sync_runs.get_last_success(tx) is None:
+                raise mirror_not_filled_error()
+            return page
+
         try:
-            page = await self._database.read(lambda tx: search.find_orders(tx, filters), within=QUERY_TIMEOUT)
+            page = await self._database.read(work, within=QUERY_TIMEOUT)
         except QueryTooBroad:
             rebuild = await self._database.read(lookup_keys.read_rebuild_progress)
             if rebuild is None:
@@ -119,3 +129,7 @@ def mirror_not_filled_error() -> MirrorNotFilled:
         "The connector's database is not filled yet, so nobody knows whether there is such an order; "
         "GET /api/sync/status tells how far it is."
     )
+
+
+PARTLY_FILLED = "The connector's database is being filled for the first time: other orders may fit, too."
+"""For what was found before the first sync has ended."""

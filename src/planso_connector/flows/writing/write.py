@@ -21,7 +21,6 @@ from planso_connector.domain.errors import (
     IdempotencyKeyReused,
     Invalid,
     LoginRejected,
-    NotFound,
     NotPossible,
     Problem,
     StoreUnavailable,
@@ -37,6 +36,7 @@ from planso_connector.domain.operation import Action, Operation, OperationState,
 from planso_connector.domain.order import CREATE_NEEDS_ONE_OF, FROM_OTHER_PAGES
 from planso_connector.domain.saving import appending, restoring
 from planso_connector.domain.saving.identity import Identity, build_identity
+from planso_connector.flows.querying.orders import missing_order_error
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import idempotency_keys, operations, orders, search, write_stops
@@ -302,7 +302,7 @@ class WriteService:
             return None
         stored, mirrored = orders.get(tx, order_id), orders.load(tx, order_id)
         if stored is None or mirrored is None or stored.deleted_at is not None:
-            raise NotFound(f"There is no order {order_id} in the connector's database.")
+            raise missing_order_error(tx, order_id)
         if tag == "*":
             return None
         version, _, pending = tag.partition(".")

@@ -14,8 +14,8 @@ from pydantic_core import PydanticCustomError, to_json
 from planso_connector.domain import values
 from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.domain.part import count_missing
-from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.querying.freshness import NEVER_FILLED, Freshness
+from planso_connector.flows.querying.orders import PARTLY_FILLED, OrderQueries
 from planso_connector.rest.request_context import OrdersResponse, get_context
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
 from planso_connector.rest.routes.router import make_router, success_response
@@ -107,6 +107,8 @@ def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
                 message = f"{message} total: there are too many to be counted in time.".lstrip()
         stale_from = await freshness.stale_from()
         members["stale"] = freshness.now() > stale_from
+        if stale_from == NEVER_FILLED:
+            message = f"{message} {PARTLY_FILLED}".lstrip()
         if not message:  # one with a message is not cached: a busy moment may be the reason
             get_context(request.scope).valid_until = math.inf if members["stale"] else stale_from.timestamp()
         documents = [order.document for order in page.documents]
