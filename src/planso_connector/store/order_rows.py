@@ -169,14 +169,17 @@ def order_documents(tx: Transaction, rows: Sequence[Row]) -> list[OrderDocument]
 
 
 def _render(row: Row, pending: Sequence[Row]) -> OrderDocument:
-    """Append to the stored document what changes without a new version, without parsing it."""
+    """
+    Add to the stored document what changes without a new version, and the id by its name in requests, without parsing.
+    """
     writes = ",".join(map(_render_pending, pending))
     rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{writes}]'
     document = row["document"]
     # Its last member is the object `fields`, or the list `doubts` where there are some: see Order.document.
     doubts = "" if document.endswith("]}") else '"doubts":[],'
     tag = compute_etag(row["version"], [operation["id"] for operation in pending])
-    return OrderDocument(row["id"], tag, f"{document[:-1]},{doubts}{rest}}}")
+    whole = f'{{"order_id":{row["id"]},{document[1:-1]},{doubts}{rest}}}'
+    return OrderDocument(row["id"], tag, whole)
 
 
 def _render_pending(operation: Row) -> str:

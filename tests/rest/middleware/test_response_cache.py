@@ -13,15 +13,17 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.clock import Instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.middleware import response_cache
 from planso_connector.rest.middleware.response_cache import ResponseCacheMiddleware
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.orders import routes
-from planso_connector.store import orders
+from planso_connector.store import orders, sync_runs
+from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.search import OrderFilters
+from planso_connector.store.sync_runs import RunState
 from tests.databases import Store
 from tests.service import Service
 from tests.store.samples import order
@@ -194,6 +196,11 @@ def test_a_total_that_could_not_be_counted_is_not_cached(store: Store) -> None:
         async def stale_from(self) -> datetime:
             return self.now() + timedelta(hours=1)
 
+    def record_sync(tx: Transaction) -> None:
+        run = sync_runs.start(tx, now=format_instant(datetime.now(UTC)))
+        sync_runs.finish(tx, run.id, state=RunState.DONE, now=run.started_at)
+
+    store.write(record_sync)
     fresh: Any = Fresh()
     lookup = Busy(store.database)
     app = FastAPI()

@@ -1,6 +1,7 @@
 """PUT, PATCH, POST and DELETE of /api/orders: record the write, wait for its end, and respond with it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
     WritesShadowed,
 )
-from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, Value
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import OrderDocument
@@ -35,7 +36,7 @@ from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders import OrderId
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.write_headers import WriteHeaders, parse_if_match
-from planso_connector.rest.schemas import requests, responses
+from planso_connector.rest.schemas import read_only, requests, responses
 from planso_connector.rest.schemas.errors import (
     INVALID_DATE,
     INVALID_ORDER_ID,
@@ -86,6 +87,7 @@ _UPDATE_RESPONSES = _document(
         done=responses.UPDATED_EXAMPLE,
         nothing_differs=responses.NOTHING_SENT_EXAMPLE,
         unknown_field=responses.LEFT_OUT_EXAMPLE,
+        read_only_members=responses.READ_ONLY_EXAMPLE,
         dry_run=responses.DRY_RUN_EXAMPLE,
     ),
     *sorted((*FAILURES, 413, 415)),
@@ -234,7 +236,8 @@ def _check_fields(caller: Caller, requested: Iterable[str]) -> None:
 class UpdateHandler:
     """Handles PUT and PATCH, which differ in what null means."""
 
-    def __init__(self, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
+    def __init__(self, orders: OrderQueries, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
+        self._orders = orders
         self._writer = writer
         self._dry_run = dry_run
         self._responder = responder
@@ -250,9 +253,16 @@ class UpdateHandler:
         is_dry_run: bool,
         signed: bool,
     ) -> Response:
-        notes = requests.describe_unknown_fields(body, strict=headers.preferences.is_strict)
+        repeated = read_only.get_read_only_members(body)
+        unknown = {path: value for path, value in body.get_unknown_members().items() if path not in repeated}
         requested = body.get_changes(null_clears=null_clears)
         _check_fields(headers.caller, requested)
+        untouched: Sequence[str] = ()
+        if repeated:
+            untouched = await self._compare(order_id, repeated, requested, headers.caller, null_clears=null_clears)
+            requested = {path: value for path, value in requested.items() if path not in untouched}
+        left_out = {"not known here": [*unknown], "read only": sorted(repeated), "not held by its own label": untouched}
+        notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
         if signed and not any(map(is_append, requested)):
             names = ", ".join(field.name for field in APPEND_FIELDS)
             message = f"there is no line to sign; accepted: with one of {names}"
@@ -266,10 +276,31 @@ class UpdateHandler:
         write = partial(self._writer.update, order_id, requested, request)
         return await self._responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
 
+    async def _compare(
+        self,
+        order_id: int,
+        repeated: Mapping[str, Any],
+        requested: Mapping[str, Value],
+        caller: Caller,
+        *,
+        null_clears: bool,
+    ) -> Sequence[str]:
+        """
+        The fields to be left alone when an order is sent back. Raises Invalid for read-only members that differ from
+        the order's, NotFound, MirrorNotFilled.
+        """
+        if not disclosure.can_read_orders(caller):
+            raise Invalid(read_only.refuse_all(repeated))
+        order = json.loads((await self._orders.get_order(order_id)).order.document)
+        problems = read_only.find_differences(repeated, order, null_clears=null_clears, writes=bool(requested))
+        if problems:
+            raise Invalid(problems)
+        return read_only.find_untouched(requested, order)
+
 
 def routes(orders: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
     responder = WriteResponder(orders)
-    handle_update = UpdateHandler(writer, dry_run, responder)
+    handle_update = UpdateHandler(orders, writer, dry_run, responder)
     router = make_router(_PREFIX, "orders", JsonRoute)
     _add_update(router, handle_update)
     _add_create(router, writer, dry_run, responder)
@@ -327,7 +358,9 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
         again within two minutes is the same call repeated: the answer is the first one's, unless that failed or its
         order was deleted.
         """
-        notes = requests.describe_unknown_fields(body, strict=headers.preferences.is_strict)
+        unknown = body.get_unknown_members()
+        left_out = {"not known here": [*unknown]}
+        notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
         requested = body.get_changes(null_clears=False)
 
         async def preview() -> Preview:
@@ -335,7 +368,7 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
             created = await dry_run.create(requested)
             return replace(created, notes=(*created.notes, *([RequestNote(checked)] if checked else [])))
 
-        request = headers.build_request(notes=notes, unknown=body.get_unknown_members())
+        request = headers.build_request(notes=notes, unknown=unknown)
         write = partial(writer.create, requested, request)
         return await responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
 

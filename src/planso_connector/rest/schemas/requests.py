@@ -1,6 +1,6 @@
 """The request bodies of writes, generated from `domain.fields`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -131,12 +131,11 @@ class WriteBody(BaseModel):
         return unknown
 
 
-def describe_unknown_fields(body: WriteBody, *, strict: bool) -> str:
+def describe_left_out(left_out: Mapping[str, Sequence[str]], unknown: Mapping[str, Any], *, strict: bool) -> str:
     """
-    A sentence that names the unknown members that were left out; empty without any. Raises Invalid for them if
-    `strict`, and for objects and lists always.
+    Sentences that name the members that are `left_out`, by the reason why; empty without any. Raises Invalid for
+    unknown ones if `strict`, and for those that are objects or lists always.
     """
-    unknown = body.get_unknown_members()
     problems = [
         Problem(
             ("body", *path[:_MAX_NAME_LENGTH].split(".")),
@@ -148,10 +147,11 @@ def describe_unknown_fields(body: WriteBody, *, strict: bool) -> str:
     ]
     if problems:
         raise Invalid(problems[:_MAX_NAMED])
-    names = [repr(path[:_MAX_NAME_LENGTH])[1:-1] for path in unknown]
-    if not names:
-        return ""
-    return f"Left out, not known here: {join_names(names, _MAX_NAMED)}."
+    return " ".join(
+        f"Left out, {why}: {join_names([repr(path[:_MAX_NAME_LENGTH])[1:-1] for path in paths], _MAX_NAMED)}."
+        for why, paths in left_out.items()
+        if paths
+    )
 
 
 def _get_fields(request: RequestKind, group: FieldGroup) -> list[OrderField]:

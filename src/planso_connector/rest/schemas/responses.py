@@ -83,6 +83,7 @@ class OrderMembers(BaseModel):
     """The members of an order that are not in `domain.fields`."""
 
     id: int = described("PlanSo's order id.", 130, **ID_BOUNDS)
+    order_id: int = described("The same, as requests name it.", 130, **ID_BOUNDS)
     short_name: str = described("Short name on PlanSo's board.", "WN-AE 2309 Petersen")
     plate: str | None = described("Number plate.", "WN-AE 2309")
     station_id: str | None = described("Station of the board, its id.", "3")
@@ -371,6 +372,7 @@ class HistoryAnswer(Envelope):
 
 UPDATED_EXAMPLE = build_example(UpdateOrderResponse)
 NOTHING_SENT_EXAMPLE = UPDATED_EXAMPLE | {"message": "Nothing differs from what PlanSo holds; nothing was sent."}
+READ_ONLY_EXAMPLE = UPDATED_EXAMPLE | {"message": "Left out, read only: id, plate, version."}
 LEFT_OUT_EXAMPLE = UPDATED_EXAMPLE | {"message": "Left out, not known here: kennzeichen."}
 ACCEPTED_EXAMPLE = build_example(
     WriteAccepted, message="On disk here. PlanSo has not confirmed it yet; it is tried until 2026-11-24T09:41:00Z."
