@@ -28,10 +28,12 @@ ConnectorError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from planso_connector.domain.language import Language
+from planso_connector.domain.messages import MESSAGES, Message
 from planso_connector.domain.notes import shorten
 
 if TYPE_CHECKING:
@@ -42,15 +44,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one field. `loc` is FastAPI's: ("body", "vehicle_details", "vin")."""
+    """
+    One thing wrong with one field. `loc` is FastAPI's: ("body", "vehicle_details", "vin"). `msg` is English; `msg_de`
+    is empty where there is no German.
+    """
 
     loc: tuple[str | int, ...]
     msg: str
     type: str
+    msg_de: str = ""
+
+    @classmethod
+    def of(cls, loc: tuple[str | int, ...], message: Message, error_type: str) -> Problem:
+        return cls(loc, message.en, error_type, message.de)
+
+    def in_language(self, language: Language) -> str:
+        return self.msg_de if language == "de" and self.msg_de else self.msg
 
     @property
     def field(self) -> str:
         return ".".join(str(step) for step in self.loc[1:]) or str(self.loc[0])
+
+
+def join_problems(problems: Iterable[Problem], language: Language = "en") -> str:
+    return "; ".join(f"{problem.field}: {problem.in_language(language)}" for problem in problems)
 
 
 class ConnectorError(Exception):
@@ -92,18 +109,15 @@ class Invalid(CallerError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(f"{problem.field}: {problem.msg}" for problem in self.problems))
+        super().__init__(join_problems(self.problems))
 
 
 class QueryTooBroad(Invalid):
     """The query took longer than `timeout` seconds and was cancelled."""
 
     def __init__(self, timeout: float) -> None:
-        message = (
-            f"it took longer than {timeout:g} s and was given up; accepted: a narrower question (more of the plate, "
-            "longer words, days, no total), or the same once the connector is less busy"
-        )
-        super().__init__([Problem(("query",), message, "too_broad")])
+        message = MESSAGES["too_broad"].format(seconds=f"{timeout:g}")
+        super().__init__([Problem.of(("query",), message, "too_broad")])
 
 
 class PreconditionFailed(CallerError):

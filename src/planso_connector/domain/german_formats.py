@@ -19,6 +19,8 @@ from enum import Enum, auto
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from planso_connector.domain.messages import MESSAGES, InvalidValue, Message
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 _DAY = re.compile(r"(?P<d>\d{1,2})\s*\.\s*(?P<m>\d{1,2})\s*\.\s*(?P<y>\d{4}|\d{2})(?!\d)")
@@ -41,10 +43,7 @@ _GROUPED_SURELY = re.compile(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d*|(\.\d{3}){2,})")
 _COMMA = re.compile(r"[+-]?\d*,\d*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
-DATE_HELP = "a date such as 16.12.2025, 16.12.25 or 2025-12-16, a time may follow"
-MONTH_HELP = "a date such as 16.12.2025 or 2025-12-16, or a month such as 12/2025"
-TIME_HELP = "a time such as 08:30, 08:30:00 or 8 Uhr, a date may precede it"
-SLOT_HELP = f"{TIME_HELP}, or a range such as 14:00-16:00"
+DATE_HELP = MESSAGES["date_help"].en
 
 SlotEnd = Literal["from", "to"]
 """Which end of a range of times a field holds."""
@@ -67,8 +66,9 @@ def local_today() -> date:
     return datetime.now(BERLIN).date()
 
 
-class _InvalidTextError(ValueError):
-    """With a reason that completes the sentence `'...' ...`."""
+def _get_reason(error: ValueError, otherwise: str) -> Message:
+    """What completes the sentence `'...' ...`."""
+    return error.message if isinstance(error, InvalidValue) else MESSAGES[otherwise]
 
 
 def parse_date(
@@ -84,9 +84,11 @@ def parse_date(
     try:
         return _parse_date(text, month_allowed, years, today)
     except ValueError as error:
-        reason = error if isinstance(error, _InvalidTextError) else "is not on the calendar or the clock"
-        accepted = MONTH_HELP if month_allowed else DATE_HELP
-        raise ValueError(f"{_quote(text)} {reason}; accepted: {accepted}") from error
+        reason, accepted = (
+            _get_reason(error, "not_on_calendar"),
+            MESSAGES["month_help" if month_allowed else "date_help"],
+        )
+        raise InvalidValue("moment", text=_shorten(text), reason=reason, accepted=accepted) from error
 
 
 def _parse_date(text: str, month_allowed: bool, years: TwoDigitYears, today: date | None) -> str:
@@ -99,7 +101,7 @@ def _parse_date(text: str, month_allowed: bool, years: TwoDigitYears, today: dat
         return _format_moment(reject_skipped_hour(datetime.combine(day, _parse_clock(clock) if clock else time())))
     month = (_MONTH.fullmatch(text) or _ISO_MONTH.fullmatch(text)) if month_allowed else None
     if month is None:
-        raise _InvalidTextError("is not a date")
+        raise InvalidValue("not_a_date")
     short = month["short"]
     if short and month["sep"] == "." and int(short) <= 12:
         raise ValueError("a day without a year, or a month")
@@ -124,12 +126,16 @@ def parse_time(text: str, *, slot: SlotEnd | None = None, today: date | None = N
         moment = reject_skipped_hour(datetime.combine(day, _parse_clock_or_range(rest, slot)))
         return moment.isoformat(timespec="seconds")
     except ValueError as error:
-        reason = error if isinstance(error, _InvalidTextError) else "is not a time"
-        raise ValueError(f"{_quote(text)} {reason}; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
+        reason, accepted = _get_reason(error, "not_a_time"), MESSAGES["slot_help" if slot else "time_help"]
+        raise InvalidValue("moment", text=_shorten(text), reason=reason, accepted=accepted) from error
+
+
+def _shorten(text: str) -> str:
+    return f"{text[:40]}…" if len(text) > 40 else text
 
 
 def _quote(text: str) -> str:
-    return f"'{text[:40]}…'" if len(text) > 40 else f"'{text}'"
+    return f"'{_shorten(text)}'"
 
 
 def _parse_instant(text: str) -> datetime | None:
@@ -167,7 +173,7 @@ def _complete_year(digits: str, years: TwoDigitYears, today: date | None) -> int
     latest = this_year + (1 if years is TwoDigitYears.PAST else MAX_YEARS_FROM_TODAY)
     year = latest - (latest - int(digits)) % 100
     if years is TwoDigitYears.NEAR and abs(year - this_year) > MAX_YEARS_FROM_TODAY:
-        raise _InvalidTextError("has a year of two digits whose century is not clear, send it with four digits")
+        raise InvalidValue("unclear_century")
     return year
 
 
@@ -204,7 +210,7 @@ def reject_skipped_hour(moment: datetime) -> datetime:
     """`moment` itself, a local time. Raises ValueError in the hour that is skipped when summer time begins."""
     there_and_back = moment.replace(tzinfo=BERLIN).astimezone(UTC).astimezone(BERLIN)
     if there_and_back.replace(tzinfo=None) != moment:
-        raise _InvalidTextError("does not exist: clocks go from 2:00 to 3:00 on that day")
+        raise InvalidValue("skipped_hour")
     return moment
 
 

@@ -48,7 +48,9 @@ def deserialize_error(failure: Mapping[str, Any], message: str) -> ConnectorErro
     """The error that `failure` was made from; `message` is its operation's."""
     error_class = _CLASSES[failure["type"]]
     if error_class is Invalid:
-        return Invalid([Problem(tuple(p["loc"]), p["msg"], p["type"]) for p in failure["problems"]])
+        return Invalid(
+            [Problem(tuple(p["loc"]), p["msg"], p["type"], p.get("msg_de", "")) for p in failure["problems"]]
+        )
     if error_class is ReadBackMismatch:
         return ReadBackMismatch([FieldMismatch(**mismatch) for mismatch in failure["kept"]])
     if error_class is EditConflict:

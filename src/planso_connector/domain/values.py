@@ -22,6 +22,7 @@ from planso_connector.domain.fields import (
 )
 from planso_connector.domain.folding import normalize_unicode
 from planso_connector.domain.german_formats import SlotEnd, TwoDigitYears
+from planso_connector.domain.messages import MESSAGES, InvalidValue
 from planso_connector.domain.recognition import phones
 
 MAX_ID = 2**63 - 1
@@ -50,10 +51,10 @@ def check_text(text: str, *, line_breaks: bool) -> str:
     for character in text:
         category = unicodedata.category(character)
         if category == "Cs":
-            raise ValueError("holds half a character (a lone surrogate); send whole Unicode characters")
+            raise InvalidValue("lone_surrogate")
         if category == "Cc" and not (line_breaks and character in "\r\n"):
-            allowed = "line breaks are the only control characters accepted" if line_breaks else "accepted: one line"
-            raise ValueError(f"holds the control character U+{ord(character):04X}; {allowed}")
+            accepted = MESSAGES["line_breaks_only" if line_breaks else "one_line"]
+            raise InvalidValue("control_character", code=f"{ord(character):04X}", accepted=accepted)
     return text
 
 
@@ -64,15 +65,15 @@ def parse_caller_value(field: OrderField, given: str | float, *, today: date | N
     """
     if isinstance(given, str):
         if len(given) > field.max_length:
-            raise ValueError(f"has {len(given)} characters; accepted: up to {field.max_length}")
+            raise InvalidValue("too_long_text", length=len(given), most=field.max_length)
         check_text(given, line_breaks=field.kind is FieldKind.LONG_TEXT)
         if given and not given.strip():
-            raise ValueError('holds nothing but blanks; send "" to clear the field')
+            raise InvalidValue("only_blanks")
         return _canonical_text(field.kind, given.strip(), field.slot, today)
     if field.kind is FieldKind.NUMBER and not (math.isfinite(given) and 0 <= given <= MAX_HOURS):
-        raise ValueError(f"accepted: a number from 0 to {MAX_HOURS:.0f}")
+        raise InvalidValue("number_range", most=f"{MAX_HOURS:.0f}")
     if field.kind is FieldKind.ID and not 1 <= given <= MAX_ID:
-        raise ValueError(f"accepted: an id from 1 to {MAX_ID}")
+        raise InvalidValue("id_range", most=MAX_ID)
     return given + 0.0 if field.kind is FieldKind.NUMBER else given  # JSON knows -0.0
 
 

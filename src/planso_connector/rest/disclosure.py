@@ -13,6 +13,7 @@ from planso_connector.domain import errors, stored_errors
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import ConnectorError, FieldMismatch, Problem
 from planso_connector.domain.fields import BY_PATH, MAX_SHOWN_LENGTH, Value
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.notes import RequestNote, split_notes
 from planso_connector.domain.operation import Action, Conflict, Operation, OperationState
 from planso_connector.domain.order import OversizedText
@@ -137,7 +138,7 @@ def redact_error(error: ConnectorError, caller: Caller, *, is_from_request: bool
     if isinstance(error, errors.EditConflict):
         return _redact_conflict(error, "Nothing was sent.")
     if isinstance(error, errors.Invalid) and not is_from_request:
-        return errors.Invalid([Problem(one.loc, "can't be taken by PlanSo's form", one.type) for one in error.problems])
+        return errors.Invalid([Problem.of(one.loc, MESSAGES["planso_form"], one.type) for one in error.problems])
     return error if isinstance(error, _HARMLESS) else _shorten(error)
 
 

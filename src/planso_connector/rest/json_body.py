@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.messages import MESSAGES, InvalidValue, Message
 from planso_connector.rest.query_parameters import StrictQueryRoute
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -108,18 +109,47 @@ class MergePatchRoute(JsonRoute):
 def _parse(content: bytes) -> Any:
     """Raises RequestValidationError, Invalid."""
     if _count_values(content) > MAX_JSON_VALUES and _count_values(_STRING.sub(b"", content)) > MAX_JSON_VALUES:
-        message = f"this JSON holds too much; accepted: up to {MAX_JSON_VALUES} members and entries"
-        raise RequestValidationError([{"loc": ("body",), "msg": message, "type": "too_many_values"}])
+        raise _invalid_body("too_many_values", most=MAX_JSON_VALUES)
     try:
         parsed = from_json(content, allow_inf_nan=False)
     except ValueError as error:
         encoding = _OTHER_ENCODINGS.get(content[:2])
-        why = f"it seems to be {encoding}" if encoding else str(error)
-        message = f"The body can't be read as JSON in UTF-8: {why}"
-        raise RequestValidationError([{"loc": ("body",), "msg": message, "type": "json_invalid"}]) from None
+        reason = MESSAGES["json_encoding"].format(encoding=encoding) if encoding else _describe_syntax(str(error))
+        raise _invalid_body("json_invalid", reason=reason) from None
     if problems := _find_repeated(content.decode()):
         raise Invalid(problems[:_MAX_REPORTED])
     return parsed
+
+
+_SYNTAX_ERRORS = {
+    "EOF": "json_eof",
+    "trailing comma": "json_trailing_comma",
+    "trailing characters": "json_trailing",
+    "expected `:`": "json_colon",
+    "expected `,`": "json_comma",
+    "key must": "json_key",
+    "control character": "json_string",
+    "invalid escape": "json_string",
+    "lone leading": "json_string",
+    "unexpected end of hex": "json_string",
+    "invalid unicode": "json_not_utf8",
+    "invalid number": "json_number",
+    "number out": "json_number",
+    "recursion": "json_depth",
+}
+"""By how the parser's error begins, which ends with ` at line 1 column 2`."""
+_PLACE = re.compile(r" at line (\d+) column (\d+)$")
+
+
+def _describe_syntax(error: str) -> Message:
+    reason = MESSAGES[next((key for start, key in _SYNTAX_ERRORS.items() if error.startswith(start)), "json_value")]
+    place = _PLACE.search(error)
+    return MESSAGES["json_place"].format(reason=reason, line=place[1], column=place[2]) if place else reason
+
+
+def _invalid_body(error_type: str, **values: object) -> RequestValidationError:
+    error = InvalidValue(error_type, **values)
+    return RequestValidationError([{"loc": ("body",), "msg": str(error), "type": error_type, "ctx": {"error": error}}])
 
 
 def _count_values(body: bytes) -> int:
@@ -143,7 +173,7 @@ def _find_repeated(content: str) -> list[Problem]:
         return []
     paths = {id(found): path for found, path in _walk_objects(whole, ("body",))}
     return [  # an object in the first of two members of one name is not in `whole`
-        Problem((*paths[id(found)], name), f"is given {count} times; accepted: once", "repeated")
+        Problem.of((*paths[id(found)], name), MESSAGES["repeated"].format(count=count), "repeated")
         for found, counts in repeated
         if id(found) in paths
         for name, count in counts.items()

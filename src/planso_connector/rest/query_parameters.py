@@ -14,6 +14,7 @@ from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.messages import MESSAGES, Message
 
 UNKNOWN_PARAMETER = Problem(
     ("query", "dryrun"), "is not a parameter of this route; did you mean dry_run? Accepted: dry_run", "extra_forbidden"
@@ -70,11 +71,11 @@ class StrictQueryRoute(APIRoute):
         counts = Counter(name for name, _ in query.multi_items())
         unknown = [name for name in counts if name not in self._names][:_MAX_PROBLEMS]
         problems = [
-            Problem(("query", name[:_MAX_NAME_LENGTH]), _describe_unknown(name, self._names), "extra_forbidden")
+            Problem.of(("query", name[:_MAX_NAME_LENGTH]), _describe_unknown(name, self._names), "extra_forbidden")
             for name in unknown
         ]
         problems += [
-            Problem(("query", name), f"is given {count} times; accepted: once", "repeated")
+            Problem.of(("query", name), MESSAGES["repeated"].format(count=count), "repeated")
             for name, count in counts.items()
             if count > 1 and name in self._names
         ]
@@ -89,8 +90,7 @@ def _find_undecodable(query: bytes) -> Iterator[Problem]:
             unquote_to_bytes(pair).decode()
         except UnicodeDecodeError:
             name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_MAX_NAME_LENGTH]
-            message = "is not UTF-8; accepted: UTF-8, percent-encoded, as %C3%BC for ü"
-            yield Problem(("query", name), message, "not_utf8")
+            yield Problem.of(("query", name), MESSAGES["not_utf8"], "not_utf8")
 
 
 def _iter_names(dependant: Dependant) -> Iterator[str]:
@@ -106,12 +106,12 @@ def _iter_names(dependant: Dependant) -> Iterator[str]:
         yield from _iter_names(dependency)
 
 
-def _describe_unknown(name: str, declared: tuple[str, ...]) -> str:
-    if not declared:
-        return "is not a parameter of this route; it has none"
-    nearest = _find_nearest(_fold(name[:_MAX_NAME_LENGTH]), declared)
-    hint = f"; did you mean {nearest}? Accepted" if nearest else "; accepted"
-    return f"is not a parameter of this route{hint}: {', '.join(declared)}"
+def _describe_unknown(name: str, declared: tuple[str, ...]) -> Message:
+    names, hint = ", ".join(declared), MESSAGES["no_parameters"]
+    if declared:
+        nearest = _find_nearest(_fold(name[:_MAX_NAME_LENGTH]), declared)
+        hint = MESSAGES["similar_parameter" if nearest else "parameters"].format(similar=nearest, names=names)
+    return MESSAGES["unknown_parameter"].format(hint=hint)
 
 
 def _find_nearest(folded: str, declared: tuple[str, ...]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.store.order_rows import to_json
 
 
@@ -26,5 +27,4 @@ def decode(cursor: str) -> list[Any]:
 
 
 def invalid_cursor() -> Invalid:
-    message = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
-    return Invalid([Problem(("query", "cursor"), message, "cursor")])
+    return Invalid([Problem.of(("query", "cursor"), MESSAGES["cursor"], "cursor")])

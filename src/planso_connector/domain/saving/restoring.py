@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from planso_connector.domain.errors import EditConflict, Invalid, NotPossible, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.operation import Conflict, Operation, OperationState
 from planso_connector.domain.saving.verdicts import Difference, select_damage
 
@@ -24,8 +25,9 @@ def select_restorable(operation: Operation, only: Sequence[str] = ()) -> list[Di
         return select_damage(differences)
     unknown = [name for name in only if not any(difference.has_name(name) for difference in differences)]
     if unknown:
-        message = f"{', '.join(map(repr, unknown))} is not among what the save changed; accepted: {_names(differences)}"
-        raise Invalid([Problem(("body", "only"), message, "not_damaged")])
+        names = ", ".join(map(repr, unknown))
+        message = MESSAGES["not_damaged"].format(names=names, accepted=_names(differences))
+        raise Invalid([Problem.of(("body", "only"), message, "not_damaged")])
     return [difference for difference in differences if any(map(difference.has_name, only))]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from planso_connector.domain.errors import FieldMismatch, Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.saving import appending
 from planso_connector.domain.saving.appending import AppendableText
@@ -50,8 +51,8 @@ def _check_length(path: str, text: str) -> str:
     """Raises Invalid."""
     target = BY_PATH[appending.target_field(path)]
     if len(text) > target.max_length:
-        message = f"{target.path} would have {len(text)} characters with this line; accepted: up to {target.max_length}"
-        raise Invalid([Problem(("body", path), message, "string_too_long")])
+        bounds = {"field": target.path, "length": len(text), "most": target.max_length}
+        raise Invalid([Problem.of(("body", path), MESSAGES["too_long_with_line"].format(**bounds), "string_too_long")])
     return text
 
 
@@ -70,7 +71,8 @@ def plan(form: Form, requested: Mapping[str, Value], resolved: Mapping[str, Valu
 def _name_requested(problem: Problem, path: str | None) -> Problem:
     if path in (None, problem.field):
         return problem
-    return Problem(("body", str(path)), f"PlanSo's form can't take a line in {problem.field}", problem.type)
+    message = MESSAGES["planso_form_line"].format(field=problem.field)
+    return Problem.of(("body", str(path)), message, problem.type)
 
 
 def describe_normalised(

@@ -32,6 +32,7 @@ from planso_connector.domain.errors import (
 from planso_connector.domain.fields import Value
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.input_warnings import find_input_warnings
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.operation import Action, Operation, OperationState, generate_operation_id
 from planso_connector.domain.order import CREATE_NEEDS_ONE_OF, FROM_OTHER_PAGES
 from planso_connector.domain.saving import appending, restoring
@@ -375,9 +376,8 @@ def _require_identity(requested: Mapping[str, Value]) -> None:
     could not be changed, deleted, or found again after a lost response.
     """
     if not any(requested.get(path) for path in CREATE_NEEDS_ONE_OF):
-        accepted = ", ".join(CREATE_NEEDS_ONE_OF)
-        message = f"a new order needs a person or a vehicle; accepted: at least one of {accepted}, not empty"
-        raise Invalid([Problem(("body",), message, "missing")])
+        message = MESSAGES["no_identity"].format(names=", ".join(CREATE_NEEDS_ONE_OF))
+        raise Invalid([Problem.of(("body",), message, "missing")])
 
 
 def _fingerprint(

@@ -12,6 +12,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Invalid, NotFound, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.operation import Action, Operation, generate_operation_id
 from planso_connector.domain.saving import restoring
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
@@ -119,9 +120,10 @@ class WriteStops:
             operation_of = {column: stop.operation for stop in ended for column in stop.columns}
             unknown = [column for column in accept if column not in operation_of]
             if unknown:
-                names = ", ".join(map(repr, operation_of)) or "none, as nothing is stopped there"
-                message = f"{', '.join(map(repr, unknown))} is not among the damaged controls; accepted: {names}"
-                raise Invalid([Problem(("body", "accept"), message, "not_damaged")])
+                accepted = ", ".join(map(repr, operation_of)) or MESSAGES["none_stopped"]
+                names = ", ".join(map(repr, unknown))
+                message = MESSAGES["not_damaged_control"].format(names=names, accepted=accepted)
+                raise Invalid([Problem.of(("body", "accept"), message, "not_damaged")])
             for column in accept:
                 save_evidence.accept_columns(tx, [column], operation=operation_of[column], now=now)
             return ended

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, FieldKind, Value
+from planso_connector.domain.messages import MESSAGES, Message
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import FieldChange
 from planso_connector.planso.pages import control_values
@@ -60,7 +61,7 @@ def plan_field_changes(
     if planner.new_values:
         refused = [control for control in script_filled if not only_changed or control.index in planner.new_values]
         problems += [
-            Problem(("body",), _describe_script_filled(control), "planso_script_filled") for control in refused
+            Problem.of(("body",), _describe_script_filled(control), "planso_script_filled") for control in refused
         ]
     if problems:
         raise Invalid(problems)
@@ -78,18 +79,18 @@ class _FieldPlanner:
     def plan(self, path: str, value: Value) -> None:
         location = self._locator.write_location(path)
         if location is None and value is None:
-            self.notes.append(RequestNote(f"{path}: {self._describe_missing(path)}; there is nothing to clear."))
+            self.notes.append(RequestNote(f"{path}: {self._describe_missing(path).en}; there is nothing to clear."))
         elif location is None:
             self._refuse(path, "planso_label_missing", self._describe_missing(path))
         elif location.ambiguity:
             candidates = ", ".join(map(describe_candidate, location.candidates))
-            reason = f"it is not known where PlanSo's form holds it: {location.ambiguity}; candidates: {candidates}"
-            self._refuse(path, "planso_ambiguous", reason)
+            message = MESSAGES["planso_ambiguous"].format(reason=location.ambiguity, candidates=candidates)
+            self._refuse(path, "planso_ambiguous", message)
         else:
             try:
                 self._plan_located(path, value, location)
             except control_values.NotOffered as error:
-                self._refuse(path, "planso_not_offered", str(error))
+                self._refuse(path, "planso_not_offered", error.message)
 
     def _plan_located(self, path: str, value: Value, location: FieldLocation) -> None:
         entry, kind = location.entry, BY_PATH[path].kind
@@ -100,7 +101,7 @@ class _FieldPlanner:
         if note:
             self.notes.append(RequestNote(f"{path} ('{entry.label}') {note}."))
         if new_values and all(entry.is_read_only for entry in location.entries):
-            self._refuse(path, "planso_read_only", f"PlanSo's '{entry.label}' is read only there")
+            self._refuse(path, "planso_read_only", MESSAGES["planso_read_only"].format(label=entry.label))
         elif new_values:
             self.new_values |= new_values
             self.changes.append(FieldChange(path, value, entry.read_value(kind), entry.label))
@@ -117,19 +118,18 @@ class _FieldPlanner:
         elif is_change and path in _IDENTIFYING:
             self.notes.append(RequestNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more."))
 
-    def _describe_missing(self, path: str) -> str:
+    def _describe_missing(self, path: str) -> Message:
         names = " or ".join(f"'{label}'" for label in self._locator.labels(path))
         locations = self._locator.locations(path)
         if locations:
-            label = locations[0].entry.label
-            return f"this PlanSo's form has no label of its own for it; '{label}' holds something else"
+            return MESSAGES["planso_label_taken"].format(label=locations[0].entry.label)
         title = self._locator.find_other_party_title(path)
         if title:
-            return f"this PlanSo's form has a label {names} under '{title}' only, which is not the customer"
-        return f"this PlanSo's form has no label {names}"
+            return MESSAGES["planso_other_party"].format(names=names, title=title)
+        return MESSAGES["planso_label_missing"].format(names=names)
 
-    def _refuse(self, path: str, error_type: str, message: str) -> None:
-        self.problems.append(Problem(loc=("body", *path.split(".")), msg=message, type=error_type))
+    def _refuse(self, path: str, error_type: str, message: Message) -> None:
+        self.problems.append(Problem.of(("body", *path.split(".")), message, error_type))
 
 
 def describe_candidate(entry: FormEntry) -> str:
@@ -138,12 +138,9 @@ def describe_candidate(entry: FormEntry) -> str:
     return f"'{entry.label}'{heading} ({entry.control.name or 'without a name'})"
 
 
-def _describe_script_filled(control: Control) -> str:
+def _describe_script_filled(control: Control) -> Message:
     label = f"'{control.label}' ({control.name})" if control.label else f"'{control.name}'"
-    return (
-        f"PlanSo fills {label} by a script after the page has loaded; saving the form would empty it, so nothing is "
-        "sent. It can be written once a save of this form was learned or tried"
-    )
+    return MESSAGES["planso_script_filled"].format(label=label)
 
 
 def _plan_entry(entry: FormEntry, kind: FieldKind, value: Value) -> tuple[dict[int, ControlValue], str]:

@@ -6,6 +6,7 @@ Plan a save by control names and submitted values, as to write a damaged form's 
 from collections.abc import Iterator, Mapping, Sequence
 
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.operation import FieldChange
 from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue
 from planso_connector.planso.pages.control import Control
@@ -27,12 +28,8 @@ def plan_control_values(markup: FormMarkup, wanted: Mapping[str, Sequence[str]])
         found = next(_find_values(controls, tuple(texts)), None) if controls else None
         if found is None:
             error_type = "planso_not_offered" if controls else "planso_control_missing"
-            message = (
-                f"the control '{name}' of this PlanSo's form does not offer what it held"
-                if controls
-                else f"this PlanSo's form has no control '{name}'"
-            )
-            problems.append(Problem(loc=("body", name), msg=message, type=error_type))
+            message = MESSAGES["planso_control_offer" if controls else "planso_control_missing"].format(name=name)
+            problems.append(Problem.of(("body", name), message, error_type))
             continue
         current = {control.index: current_value(control) for control in controls}
         changed = {c.index: new for c, new in zip(controls, found, strict=True) if new != current[c.index]}

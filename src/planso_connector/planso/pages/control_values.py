@@ -11,6 +11,7 @@ from datetime import datetime
 
 from planso_connector.domain import german_formats, values
 from planso_connector.domain.fields import TEMPORAL_KINDS, TEXT_KINDS, FieldKind, Value
+from planso_connector.domain.messages import MESSAGES, InvalidValue, Message
 from planso_connector.domain.notes import shorten
 from planso_connector.domain.saving import equivalence, notation
 from planso_connector.domain.saving.equivalence import Equivalence
@@ -37,7 +38,7 @@ _FIRST_OF_MONTH = "holds a whole date in PlanSo; the first of the month was writ
 _DATE_NOT_WRITTEN = "holds a time of day in PlanSo; the date was not written"
 
 
-class NotOffered(ValueError):
+class NotOffered(InvalidValue):
     """The control can't be given this value; the text lists what it offers."""
 
 
@@ -135,7 +136,7 @@ def choose_checked(kind: FieldKind, value: Value) -> bool:
     try:
         return values.parse_flag(str(value))
     except ValueError as error:
-        raise NotOffered("is a check box in PlanSo; accepted: ja, nein") from error
+        raise NotOffered("planso_check_box") from error
 
 
 def choose_options(entry: FormEntry, kind: FieldKind, value: Value) -> tuple[int, ...]:
@@ -148,7 +149,7 @@ def choose_options(entry: FormEntry, kind: FieldKind, value: Value) -> tuple[int
             return choose_options(entry, kind, value=False)
         if chosen is None:
             offer = _describe_offer(entry, kind)
-            raise NotOffered(f"PlanSo's '{entry.label}' can't be cleared: it has no empty choice; {offer}")
+            raise NotOffered("planso_not_clearable", label=entry.label, offer=offer)
         return chosen
     for matches in _option_matchers(kind, value):
         for i in indexes:
@@ -158,7 +159,7 @@ def choose_options(entry: FormEntry, kind: FieldKind, value: Value) -> tuple[int
     if several:
         return several
     words = shorten(format_planso_value(kind, value), _MAX_OPTION_LENGTH)
-    raise NotOffered(f"'{words}' is not offered by PlanSo's '{entry.label}'; {_describe_offer(entry, kind)}")
+    raise NotOffered("planso_not_offered", text=words, label=entry.label, offer=_describe_offer(entry, kind))
 
 
 def _option_matchers(kind: FieldKind, value: Value) -> list[Callable[[Option], bool]]:
@@ -203,7 +204,7 @@ def _is_zero(option: Option) -> bool:
     return option.value.strip() == "0" and (not words or words.startswith(("kein", "ohne", "nicht", "unbekannt")))
 
 
-def _describe_offer(entry: FormEntry, kind: FieldKind) -> str:
+def _describe_offer(entry: FormEntry, kind: FieldKind) -> Message:
     """`accepted: Karo, Lack`; for ids `42 (VW)`; at most 40, then how many more there are."""
     enabled = [option for option in entry.choices if not option.disabled]
     options = [option for option in enabled if option.text and not option.is_nothing(first=option is enabled[0])]
@@ -212,7 +213,10 @@ def _describe_offer(entry: FormEntry, kind: FieldKind) -> str:
         text = shorten(option.text, _MAX_OPTION_LENGTH)
         texts.append(f"{shorten(option.value, _MAX_OPTION_LENGTH)} ({text})" if kind is FieldKind.ID else text)
     more = len(options) - _MAX_OFFERED_OPTIONS
-    return f"accepted: {', '.join(texts) or 'nothing'}" + (f", … and {more} more" if more > 0 else "")
+    listed: str | Message = ", ".join(texts) or MESSAGES["nothing"]
+    if more > 0:
+        listed = MESSAGES["planso_more"].format(options=listed, more=more)
+    return MESSAGES["planso_offer"].format(options=listed)
 
 
 # Texts ---------------------------------------------------------------------------------------------------------------
@@ -260,7 +264,7 @@ def _format_moment(control: Control, kind: FieldKind, value: str) -> ControlText
     if current is None or (kind is not FieldKind.TIME and not _is_time_column(control)):
         return ControlText(format_planso_value(kind, value), value)
     if not time:
-        raise NotOffered("holds a time of day in PlanSo; accepted: a date with a time, or a time such as 16:00")
+        raise NotOffered("planso_moment_column")
     time = _without_zero_seconds(time)
     return ControlText(notation.format_clock(current, time), time, _DATE_NOT_WRITTEN)
 
@@ -286,11 +290,11 @@ def _format_time(control: Control, kind: FieldKind, time: str) -> ControlText:
             german_formats.reject_skipped_hour(datetime.fromisoformat(moment))
         except ValueError as error:
             shown = german_formats.format_planso_date(day)
-            raise NotOffered(f"on the {shown} that it holds in PlanSo {error}") from error
+            reason = error.message if isinstance(error, InvalidValue) else error
+            raise NotOffered("planso_skipped_hour", day=shown, reason=reason) from error
         return ControlText(notation.format_moment(current, moment), moment, "keeps the date that it holds in PlanSo")
     if kind is not FieldKind.TIME and not _is_time_column(control):
-        accepted = german_formats.DATE_HELP
-        raise NotOffered(f"holds no date in PlanSo that a time alone could go with; accepted: {accepted}")
+        raise NotOffered("planso_no_date", accepted=MESSAGES["date_help"])
     return ControlText(format_planso_value(kind, time), time)
 
 
@@ -304,7 +308,7 @@ def _format_machine(control_type: str, kind: FieldKind, value: Value) -> Control
     day, time = split_moment(str(value))
     if control_type == "time":
         if not time and day:
-            raise NotOffered("holds a time of day in PlanSo; accepted: a time such as 16:00")
+            raise NotOffered("planso_time_column")
         return ControlText(time, _without_zero_seconds(time), _DATE_NOT_WRITTEN if day else "")
     if control_type == "month":
         note = "holds a month in PlanSo; the day was not written" if len(day) > 7 else ""
@@ -314,7 +318,7 @@ def _format_machine(control_type: str, kind: FieldKind, value: Value) -> Control
 
 def _format_machine_day(control_type: str, day: str, time: str) -> ControlText:
     if not day:
-        raise NotOffered(f"holds a date in PlanSo; accepted: {german_formats.DATE_HELP}")
+        raise NotOffered("planso_date", accepted=MESSAGES["date_help"])
     note = ""
     if len(day) == 7:
         day, note = f"{day}-01", _FIRST_OF_MONTH

@@ -15,6 +15,7 @@ from typing import Any
 from planso_connector.domain import values
 from planso_connector.domain.errors import FieldMismatch, Invalid, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, MAX_LABEL_LENGTH, MAX_SHOWN_LENGTH, Value
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.notes import RequestNote, shorten
 from planso_connector.domain.order import LABEL_PREFIX, FormReading, OversizedText, UnreadableValue
 from planso_connector.domain.saving.equivalence import Equivalence
@@ -201,11 +202,10 @@ class Form:
             return []
         unsent = self.changed_control_names(plan) - {name for name, _ in self.serialise_changed_pairs(plan)}
         return [
-            Problem(
-                loc=("body", *change.path.split(".")),
-                msg=f"'{change.label}' can't be emptied: this PlanSo is sent only what changes, and an unchecked box "
-                "or an empty selection sends nothing (profile, save.unchecked)",
-                type="planso_not_sendable",
+            Problem.of(
+                ("body", *change.path.split(".")),
+                MESSAGES["planso_not_sendable"].format(label=change.label),
+                "planso_not_sendable",
             )
             for change in plan.changes
             if (target := self.write_target(change.path)) is not None and target.control.name in unsent

@@ -1,6 +1,7 @@
 """Choose the language of sentences in a response by `Accept-Language` (RFC 9110, 12.5.4); German by default."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, get_args
 
 from fastapi import Header, Request
@@ -15,11 +16,11 @@ _OFFERED: tuple[Language, ...] = get_args(Language)
 """In order of preference among equals."""
 
 
-def negotiate_language(header: str) -> Language:
+def negotiate_language(header: str, offered: Sequence[Language] = _OFFERED) -> Language:
     """
     The offered language with the greatest q, then the one named first. `en-GB` asks for English.
 
-    Unreadable parts are ignored; where no offered language is acceptable, it is German all the same.
+    Unreadable parts are ignored; where no offered language is acceptable, it is the first one all the same.
     """
     preferences: dict[str, tuple[float, int]] = {}
     for position, text in enumerate(header.split(",")):
@@ -33,7 +34,7 @@ def negotiate_language(header: str) -> Language:
         preference = preferences.get(language, preferences.get("*", (0.0, 0)))
         return preference if preference[0] else (0.0, 0)
 
-    return max(_OFFERED, key=rank)
+    return max(offered, key=rank)
 
 
 def response_language(
@@ -50,6 +51,11 @@ def response_language(
 ) -> Language:
     """The parameter documents the header, which the request may have several times."""
     return negotiate_language(",".join(request.headers.getlist("accept-language")) if accept_language else "")
+
+
+def get_error_language(request: Request) -> Language:
+    """The language of what is wrong with a request: English unless German is asked for."""
+    return negotiate_language(",".join(request.headers.getlist("accept-language")), ("en", "de"))
 
 
 def language_headers(language: Language) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.language import Language
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.recognition.matching import Match
 from planso_connector.flows.querying.lookup import LookupRequest, LookupResult, LookupService
 from planso_connector.rest.request_context import OrdersResponse
@@ -22,11 +23,7 @@ from planso_connector.rest.schemas.responses import REBUILDING_FIELD, Envelope, 
 MAX_TEXT_LENGTH = 1000
 _HEARD = "Wilhelm Nordpol, Anton Emil, zwo drei null neun, Petersen"
 
-_NOTHING_ASKED = Problem(
-    ("query", "q"),
-    "is empty, and so are the others; accepted: q, plate, name, phone or email, as far as heard",
-    "missing",
-)
+_NOTHING_ASKED = Problem.of(("query", "q"), MESSAGES["nothing_asked"], "missing")
 
 HeardText = Annotated[
     str | None,

@@ -22,6 +22,7 @@ from planso_connector.domain.errors import (
     WritesShadowed,
 )
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, Value
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import OrderDocument
@@ -189,7 +190,7 @@ class WriteResponder:
         error = disclosure.build_error(operation, caller)
         shows_order = isinstance(error, EditConflict) and disclosure.can_read_orders(caller)
         order = await self._load_order(operation) if shows_order else None
-        response = error_response(error, order, message=message)
+        response = error_response(error, order, message=message, language=headers.language)
         response.headers.update(response_headers)
         return response
 
@@ -265,8 +266,8 @@ class UpdateHandler:
         notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
         if signed and not any(map(is_append, requested)):
             names = ", ".join(field.name for field in APPEND_FIELDS)
-            message = f"there is no line to sign; accepted: with one of {names}"
-            raise Invalid([Problem(("query", "signed"), message, "nothing_to_sign")])
+            message = MESSAGES["nothing_to_sign"].format(names=names)
+            raise Invalid([Problem.of(("query", "signed"), message, "nothing_to_sign")])
         request = headers.build_request(notes=notes, if_match=if_match, signed=signed)
 
         async def preview() -> Preview:
@@ -332,8 +333,8 @@ def _add_update(router: APIRouter, handle_update: UpdateHandler) -> None:
         a line to the text as it is at the time of the save, so that no other caller's text is lost.
         """
         if body.order_id != order_id:
-            message = f"must equal the order id in the path, {order_id}"
-            raise Invalid([Problem(("body", "order_id"), message, "order_id_mismatch")])
+            message = MESSAGES["order_id_mismatch"].format(order_id=order_id)
+            raise Invalid([Problem.of(("body", "order_id"), message, "order_id_mismatch")])
         return await handle_update(
             order_id, body, headers, if_match, null_clears=False, is_dry_run=is_dry_run, signed=signed
         )

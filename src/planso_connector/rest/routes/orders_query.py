@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from planso_connector.domain import german_formats, values
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.rest.query_parameters import StrictQueryRoute
 from planso_connector.rest.schemas import responses
 from planso_connector.store.search import OrderFilters
@@ -72,8 +73,8 @@ class OrdersQuery(BaseModel):
         unknown = sorted(names - responses.Order.model_fields.keys())
         if unknown:
             accepted = ", ".join(responses.Order.model_fields)
-            message = f"'{unknown[0][:60]}' is not a member of an order; accepted: {accepted}"
-            raise Invalid([Problem(("query", "fields"), message, "unknown_field")])
+            message = MESSAGES["unknown_field"].format(name=unknown[0][:60], names=accepted)
+            raise Invalid([Problem.of(("query", "fields"), message, "unknown_field")])
         return names
 
     def to_filters(self) -> OrderFilters:

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.flows.writing.write import WriteRequest
 from planso_connector.rest import disclosure
 from planso_connector.rest.request_context import get_caller
+from planso_connector.rest.routes.language import get_error_language
 
 MAX_WAIT = 60
 """Seconds."""
@@ -82,6 +84,7 @@ class WriteHeaders:
         ] = None,
     ) -> None:
         self.caller = get_caller(request)
+        self.language = get_error_language(request)
         self.preferences = preferences
         self.idempotency_key = idempotency_key
 
@@ -126,6 +129,5 @@ def parse_if_match(
         return given
     match = _ETAG.fullmatch(given)
     if match is None:
-        message = """is not one ETag of an order; accepted: one such as "4", with its quotes, as GET tells it, or *"""
-        raise Invalid([Problem(("header", "If-Match"), message, "etag")])
+        raise Invalid([Problem.of(("header", "If-Match"), MESSAGES["etag"], "etag")])
     return match[1]

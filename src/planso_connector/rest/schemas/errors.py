@@ -16,11 +16,15 @@ from starlette.requests import ClientDisconnect
 from planso_connector.domain import errors, german_formats
 from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
+from planso_connector.domain.language import Language
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.order import OrderDocument
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import BODY_TOO_LARGE
 from planso_connector.rest.request_context import OrdersResponse, get_context
+from planso_connector.rest.routes.language import get_error_language, language_headers
 from planso_connector.rest.schemas.examples import Responses, build_examples
+from planso_connector.rest.schemas.problems import translate_problem
 from planso_connector.rest.schemas.responses import FieldConflict, Order
 
 log = structlog.get_logger(__name__)
@@ -176,7 +180,7 @@ INVALID_DATE = Problem(
     f"'31.02.2026' is not on the calendar or the clock; accepted: {german_formats.DATE_HELP}",
     "value_error",
 )
-INVALID_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")
+INVALID_ORDER_ID = Problem.of(("path", "order_id"), MESSAGES["int_parsing"], "int_parsing")
 
 
 def document_failures(
@@ -198,11 +202,13 @@ def document_failures(
     return responses
 
 
-def _build_body(message: str, problems: Sequence[Problem] | None = None) -> dict[str, object]:
+def _build_body(
+    message: str, problems: Sequence[Problem] | None = None, language: Language = "en"
+) -> dict[str, object]:
     # PlanSo's texts may hold lone surrogates, which JSON can't.
     body: dict[str, object] = {"success": False, "message": message.encode("utf-8", "replace").decode()}
     if problems is not None:
-        body["detail"] = [{"loc": list(p.loc), "msg": p.msg, "type": p.type} for p in problems]
+        body["detail"] = [{"loc": list(p.loc), "msg": p.in_language(language), "type": p.type} for p in problems]
     return body
 
 
@@ -220,18 +226,25 @@ def get_status(error: errors.ConnectorError) -> int:
     return next(STATUS_BY_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_BY_ERROR)
 
 
-def error_response(error: errors.ConnectorError, order: OrderDocument | None = None, *, message: str = "") -> Response:
+def error_response(
+    error: errors.ConnectorError, order: OrderDocument | None = None, *, message: str = "", language: Language = "en"
+) -> Response:
     """
     `order`: the order as it is now, if the caller relied on another version; its ETag is sent too.
-    `message` replaces the error's own.
+    `message` replaces the error's own. `language` is that of what is wrong with the request.
     """
     problems = error.problems if isinstance(error, errors.Invalid) else None
-    body = _build_body(message or str(error), problems)
+    if problems is not None and language != "en":
+        notes = message.removeprefix(str(error)).strip()
+        message = f"{errors.join_problems(problems, language)} {notes}".strip()
+    body = _build_body(message or str(error), problems, language)
     if isinstance(error, errors.VersionChanged):
         order = error.order
     if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     headers = _build_headers(error)
+    if problems is not None:
+        headers |= language_headers(language)
     content = to_json(body)
     if order is None:
         return Response(content, get_status(error), headers, "application/json")
@@ -262,16 +275,20 @@ def install_error_handlers(app: FastAPI) -> None:
     async def handle_error(request: Request, error: errors.ConnectorError) -> Response:
         if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
-        return error_response(disclosure.redact_error(error, get_context(request.scope).caller or UNKNOWN_CALLER))
+        redacted = disclosure.redact_error(error, get_context(request.scope).caller or UNKNOWN_CALLER)
+        return error_response(redacted, language=get_error_language(request))
 
     @app.exception_handler(RequestValidationError)
-    async def handle_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        found = error.errors()
+    async def handle_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        language, found = get_error_language(request), error.errors()
         problems = [translate_problem(entry) for entry in found[:MAX_PROBLEMS]]
-        messages = [p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems]
+        message = errors.join_problems(problems, language)
+        if problems and problems[0].type == "json_invalid":  # a sentence of its own
+            message = problems[0].in_language(language)
         if len(found) > MAX_PROBLEMS:
-            messages.append(f"and {len(found) - MAX_PROBLEMS} more")
-        return failure_response(422, "; ".join(messages), problems)
+            more = MESSAGES["more_problems"].format(count=len(found) - MAX_PROBLEMS)
+            message = f"{message}; {more.in_language(language)}"
+        return JSONResponse(_build_body(message, problems, language), 422, language_headers(language))
 
     @app.exception_handler(HTTPException)
     async def handle_http_error(_request: Request, error: HTTPException) -> JSONResponse:
@@ -285,43 +302,3 @@ def install_error_handlers(app: FastAPI) -> None:
     async def handle_fault(request: Request, error: Exception) -> JSONResponse:
         log.error("request_failed", method=request.method, exc_info=error)
         return failure_response(500, INTERNAL_ERROR)
-
-
-_MESSAGES = {
-    "missing": "is required",
-    "string_type": "must be a text",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a whole number, and not so large",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number; null leaves it unchanged, PATCH null clears it",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "model_type": "must be an object",
-    "dict_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "list_type": "must be a list",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_short": "must not be empty",
-    "too_long": "must be at most {max_length} long",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be {le} or less",
-    "string_pattern_mismatch": "must match the pattern {pattern}",
-}
-"""By pydantic's error type; bounds come from pydantic."""
-
-
-def translate_problem(entry: dict[str, Any]) -> Problem:
-    """One of pydantic's errors in our words, without the value that was sent."""
-    bounds = {name: _shorten_number(bound) for name, bound in entry.get("ctx", {}).items()}
-    message = _MESSAGES.get(entry["type"], "").format_map(bounds)
-    return Problem(tuple(entry["loc"]), message or str(entry["msg"]).removeprefix("Value error, "), str(entry["type"]))
-
-
-def _shorten_number(bound: object) -> object:
-    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound

@@ -9,6 +9,7 @@ from typing import Any
 from planso_connector.domain import values
 from planso_connector.domain.errors import Problem
 from planso_connector.domain.fields import BY_PATH, FieldKind, Value
+from planso_connector.domain.messages import MESSAGES, Message
 from planso_connector.domain.notes import shorten
 from planso_connector.rest.schemas.requests import PatchOrder, WriteBody
 from planso_connector.rest.schemas.responses import Order
@@ -33,7 +34,7 @@ def get_read_only_members(body: WriteBody) -> dict[str, Any]:
 
 def refuse_all(given: Mapping[str, Any]) -> list[Problem]:
     """For callers that may not read orders: the answer depends on no order."""
-    return [Problem(("body", name), "is read only; leave it out", "read_only") for name in given][:_MAX_PROBLEMS]
+    return [Problem.of(("body", name), MESSAGES["read_only_hidden"], "read_only") for name in given][:_MAX_PROBLEMS]
 
 
 def find_differences(
@@ -77,12 +78,12 @@ def _compare(loc: tuple[str | int, ...], given: Any, held: Any, *, null_clears: 
         for name, value in given.items():
             yield from _compare((*loc, name), value, held.get(name), null_clears=null_clears)
     elif given != held and (given is not None or null_clears):
-        shown = f"'{shorten(held, _MAX_SHOWN)}'" if isinstance(held, str) else _describe(held)
-        message = f"is read only, and the order has {shown} there; leave it out, or read the order again"
-        yield Problem(loc, message, "read_only")
+        yield Problem.of(loc, MESSAGES["read_only"].format(held=_describe(held)), "read_only")
 
 
-def _describe(held: Any) -> str:
+def _describe(held: Any) -> str | Message:
     if held is None:
-        return "nothing"
-    return str(held).lower() if isinstance(held, bool | int | float) else "something else"
+        return MESSAGES["nothing"]
+    if isinstance(held, str):
+        return f"'{shorten(held, _MAX_SHOWN)}'"
+    return str(held).lower() if isinstance(held, bool | int | float) else MESSAGES["something_else"]

@@ -1,14 +1,17 @@
 """The request bodies of writes, generated from `domain.fields`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic_core import PydanticCustomError
 
-from planso_connector.domain import fields, values
+from planso_connector.domain import fields, number_grammar, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import FieldGroup, FieldKind, OrderField, RequestKind, Value, fields_accepted_in
+from planso_connector.domain.messages import MESSAGES, InvalidValue
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving import appending
 
@@ -19,8 +22,27 @@ _MAX_NAME_LENGTH = 60
 
 
 def _to_whole_number(value: object) -> object:
-    """JSON has one kind of number: 123.0 is the integer 123."""
+    """JSON has one kind of number: 123.0 is the integer 123. A number in a text is one too."""
+    if isinstance(value, str) and value:
+        with _reported_as("int_parsing"):
+            return number_grammar.parse_whole_number(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _to_number(value: object) -> object:
+    if isinstance(value, str) and value:
+        with _reported_as("float_parsing"):
+            return float(number_grammar.parse_number(value))
+    return value
+
+
+@contextmanager
+def _reported_as(error_type: Literal["int_parsing", "float_parsing"]) -> Iterator[None]:
+    """A text that is no number has pydantic's code for that, beside our words."""
+    try:
+        yield
+    except InvalidValue as error:
+        raise PydanticCustomError(error_type, "not a number", {"error": error}) from error
 
 
 def _check(field: OrderField, value: Any) -> Any:
@@ -30,7 +52,7 @@ def _check(field: OrderField, value: Any) -> Any:
 
 def _check_line(field: OrderField, text: str) -> str:
     if not text.strip():
-        raise ValueError("is empty; accepted: a line to add, or null")
+        raise InvalidValue("empty_line")
     values.parse_caller_value(field, text)
     return text
 
@@ -45,6 +67,7 @@ _ACCEPTED = {
     FieldKind.DATETIME: " A date and time: `16.12.2025 12:08` or `2025-12-16T12:08:00`; the time may be missing. A "
     "time alone only where PlanSo holds a date that it goes with, or a time of day alone.",
     FieldKind.LONG_TEXT: " Line breaks are allowed.",
+    FieldKind.NUMBER: " A number; also as a text, `12,5` or `12.5`.",
 }
 
 
@@ -54,7 +77,8 @@ def _get_type(field: OrderField) -> Any:
         case FieldKind.FLAG:
             return Annotated[bool, check]
         case FieldKind.NUMBER:
-            return Annotated[float, Field(ge=0, le=values.MAX_HOURS, allow_inf_nan=False), check]
+            bounds = Field(ge=0, le=values.MAX_HOURS, allow_inf_nan=False)
+            return Annotated[float, bounds, BeforeValidator(_to_number), check]
         case FieldKind.ID:
             return Annotated[int, Field(ge=1, le=values.MAX_ID), BeforeValidator(_to_whole_number), check]
     return Annotated[str, Field(max_length=field.max_length), check]
@@ -114,7 +138,7 @@ class WriteBody(BaseModel):
             if (line := getattr(self, field.name, None)) is not None
         }
         problems = [
-            Problem(("body", name), f"{target} is given too; accepted: one of the two", "conflicting_fields")
+            Problem.of(("body", name), MESSAGES["conflicting_fields"].format(other=target), "conflicting_fields")
             for name in lines
             if (target := appending.target_field(name)) in changes
         ]
@@ -137,11 +161,7 @@ def describe_left_out(left_out: Mapping[str, Sequence[str]], unknown: Mapping[st
     unknown ones if `strict`, and for those that are objects or lists always.
     """
     problems = [
-        Problem(
-            ("body", *path[:_MAX_NAME_LENGTH].split(".")),
-            "is not a field of this request; leave it out",
-            "extra_forbidden",
-        )
+        Problem.of(("body", *path[:_MAX_NAME_LENGTH].split(".")), MESSAGES["extra_forbidden"], "extra_forbidden")
         for path, value in unknown.items()
         if strict or isinstance(value, dict | list)
     ]
