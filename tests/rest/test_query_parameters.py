@@ -71,6 +71,15 @@ def test_a_repeated_parameter_is_refused(service: Service) -> None:
             assert (["query", name], "repeated") in refusals(ask(service, route, f"{name}=1&{name}=2")), (route, name)
 
 
+@pytest.mark.parametrize("text", ["1_0", "%2010", "10%20", "%D9%A1", "%C2%A010"])
+def test_a_number_is_written_in_plain_digits(service: Service, text: str) -> None:
+    """Underscores, blanks and digits of other scripts are 422, with whole numbers and others."""
+    for query in (f"?limit={text}", f"/123?max_age={text}", f"/123/history?cursor={text}"):
+        answer = service.http.get(f"/api/orders{query}")
+        assert answer.status_code == 422, query
+        assert "number" in answer.json()["message"]
+
+
 @pytest.mark.parametrize("written", ["dryrun", "dry-run", "dryRun", "DRY_RUN", "dry_rum", "dry%5Frun_"])
 def test_a_similar_name_is_suggested(service: Service, written: str) -> None:
     """However `dry_run` is misspelt, nothing is deleted, and the right name is suggested."""

@@ -63,6 +63,10 @@ class JsonRequest(Request):
             self._json = _parse((await self.body()).removeprefix(_BYTE_ORDER_MARK))
         return self._json
 
+    def replace_json(self, parsed: Any) -> None:
+        """From now on the request has this body."""
+        self._json = parsed
+
 
 class JsonRoute(StrictQueryRoute):
     """A route with a JSON body; 415 for any other content type or encoding."""
@@ -79,9 +83,18 @@ class JsonRoute(StrictQueryRoute):
             if body_field is not None and (is_required or await json_request.body()):
                 self._check_type(json_request)
                 await json_request.json()  # FastAPI would turn its errors into a 400 without a field
+            try:
+                return await handle(json_request)
+            except RequestValidationError as error:
+                if not await self.amend(json_request, error):
+                    raise
             return await handle(json_request)
 
         return handler
+
+    async def amend(self, request: JsonRequest, error: RequestValidationError) -> bool:
+        """Change the parsed body so that it can be taken; whether that was done. The request is handled once more."""
+        return False
 
     def _check_type(self, request: Request) -> None:
         """Raises HTTPException."""

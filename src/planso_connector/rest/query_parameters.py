@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote_to_bytes
 
 from fastapi.dependencies.models import Dependant
@@ -45,6 +45,8 @@ _OTHER_WORDS = {
 """Parameters, and what callers used to other services call them."""
 _MAX_PROBLEMS = 20
 _MAX_NAME_LENGTH = 60
+_NO_NUMBER = re.compile(r"[^!-~]|_")
+"""Pydantic takes `1_000`, blanks around a number, and digits of other scripts."""
 _ENCODED_NON_ASCII = re.compile(rb"%[89a-f]", re.IGNORECASE)
 """The server passes on queries in ASCII only."""
 
@@ -57,7 +59,10 @@ class StrictQueryRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self._names = tuple(dict.fromkeys(_iter_names(self.dependant)))
+        declared = dict(_iter_parameters(self.dependant))
+        self._names = tuple(declared)
+        self._numbers = {name: error for name, kind in declared.items() if (error := _get_number_error(kind))}
+        """The error of each parameter that is a number."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if query := scope["query_string"]:
@@ -79,6 +84,11 @@ class StrictQueryRoute(APIRoute):
             for name, count in counts.items()
             if count > 1 and name in self._names
         ]
+        problems += [
+            Problem.of(("query", name), MESSAGES[self._numbers[name]], self._numbers[name])
+            for name, text in query.items()
+            if name in self._numbers and _NO_NUMBER.search(text)
+        ]
         if problems:
             raise Invalid(problems[:_MAX_PROBLEMS])
 
@@ -93,17 +103,23 @@ def _find_undecodable(query: bytes) -> Iterator[Problem]:
             yield Problem.of(("query", name), MESSAGES["not_utf8"], "not_utf8")
 
 
-def _iter_names(dependant: Dependant) -> Iterator[str]:
-    """The query parameters, those of a parameter model one by one."""
+def _iter_parameters(dependant: Dependant) -> Iterator[tuple[str, Any]]:
+    """The query parameters and their types, those of a parameter model one by one."""
     for parameter in dependant.query_params:
         annotation = parameter.field_info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             for name, field in annotation.model_fields.items():
-                yield field.alias or name
+                yield field.alias or name, field.annotation
         else:
-            yield parameter.alias
+            yield parameter.alias, annotation
     for dependency in dependant.dependencies:
-        yield from _iter_names(dependency)
+        yield from _iter_parameters(dependency)
+
+
+def _get_number_error(kind: Any) -> str:
+    """The error of a text that is no number of this kind; empty where it is none."""
+    kinds = (kind, *get_args(kind))
+    return "int_parsing" if int in kinds else "float_parsing" if float in kinds else ""
 
 
 def _describe_unknown(name: str, declared: tuple[str, ...]) -> Message:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from planso_connector.domain import clock
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.repeated_creates import WINDOW
 from tests.rest.routes.write_requests import PERSON, build_write, put, send

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.rest.schemas.read_only import READ_ONLY_MEMBERS
 from planso_connector.sandbox import Sandbox
 from tests.rest.routes.write_requests import count_saves, put, send
@@ -53,6 +53,25 @@ def test_what_another_label_supplies_is_not_copied(service: Service, order: int,
     assert answer.status_code == 200, answer.text
     assert "repair_date" in answer.json()["message"]
     assert service.sandbox.values(order) == before | {"Bemerkungen": f"nur {method}"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_what_no_request_may_set_can_be_sent_back(service: Service, order: int, method: str) -> None:
+    """A tab in a text, negative hours: left as they are and named; changed, or without what GET shows, they are 422."""
+    odd = {"Bemerkungen": "Teil\t12", "Sollstunden Lack": "-1,50", "Motorcode": "DP\tCA"}
+    for label, text in odd.items():
+        service.sandbox.edit_field(order, label, text)
+    read = service.http.get(f"/api/orders/{order}", params={"max_age": "0"}).json()["order"]
+    assert (read["remarks"], read["est_hours_lack"]) == ("Teil\t12", -1.5)
+    before = service.sandbox.values(order)
+    answer = send_back(service, method, read | {"express_link": f"x-{method}"})
+    assert answer.status_code == 200, answer.text
+    for named in ("remarks", "est_hours_lack", "vehicle_details.engine_code"):
+        assert named in answer.json()["message"]
+    assert service.sandbox.values(order) == before | {"ExpressLink": f"x-{method}"}
+    read = service.order(order)
+    for body in (read | {"remarks": "Teil\t13"}, {"id": order, "remarks": "a\tb"}, {"remarks": "Teil\t12"}):
+        assert send(service, method, f"/api/orders/{order}", {"order_id": order, **body}).status_code == 422
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])

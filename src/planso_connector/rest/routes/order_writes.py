@@ -36,6 +36,7 @@ from planso_connector.rest.json_body import JsonRoute, MergePatchRoute
 from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders import OrderId
 from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.sent_back import make_sent_back_route
 from planso_connector.rest.routes.write_headers import WriteHeaders, parse_if_match
 from planso_connector.rest.schemas import read_only, requests, responses
 from planso_connector.rest.schemas.errors import (
@@ -262,7 +263,12 @@ class UpdateHandler:
         if repeated:
             untouched = await self._compare(order_id, repeated, requested, headers.caller, null_clears=null_clears)
             requested = {path: value for path, value in requested.items() if path not in untouched}
-        left_out = {"not known here": [*unknown], "read only": sorted(repeated), "not held by its own label": untouched}
+        left_out = {
+            "not known here": [*unknown],
+            "read only": sorted(repeated),
+            "not held by its own label": untouched,
+            "as it is, since no request may set it so": headers.unwritable_members,
+        }
         notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
         if signed and not any(map(is_append, requested)):
             names = ", ".join(field.name for field in APPEND_FIELDS)
@@ -302,11 +308,11 @@ class UpdateHandler:
 def routes(orders: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
     responder = WriteResponder(orders)
     handle_update = UpdateHandler(orders, writer, dry_run, responder)
-    router = make_router(_PREFIX, "orders", JsonRoute)
+    router = make_router(_PREFIX, "orders", make_sent_back_route(JsonRoute, orders))
     _add_update(router, handle_update)
     _add_create(router, writer, dry_run, responder)
     _add_delete(router, writer, dry_run, responder)
-    patch_router = make_router(_PREFIX, "orders", MergePatchRoute)
+    patch_router = make_router(_PREFIX, "orders", make_sent_back_route(MergePatchRoute, orders))
     _add_patch(patch_router, handle_update)
     return [router, patch_router]
 

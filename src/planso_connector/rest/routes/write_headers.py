@@ -12,6 +12,7 @@ from planso_connector.flows.writing.write import WriteRequest
 from planso_connector.rest import disclosure
 from planso_connector.rest.request_context import get_caller
 from planso_connector.rest.routes.language import get_error_language
+from planso_connector.rest.routes.sent_back import get_unwritable_members
 
 MAX_WAIT = 60
 """Seconds."""
@@ -85,6 +86,7 @@ class WriteHeaders:
     ) -> None:
         self.caller = get_caller(request)
         self.language = get_error_language(request)
+        self.unwritable_members = get_unwritable_members(request)
         self.preferences = preferences
         self.idempotency_key = idempotency_key
 
