@@ -75,6 +75,7 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
     assert (stored.synced_at, stored.read_at) == (at(5), at(5))
     assert json.loads(stored.order.document) == {
         **kept.to_document(),
+        "order_id": 123,
         "doubts": [],
         "last_synced_at": at(5),
         "version": 1,

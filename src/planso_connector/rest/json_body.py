@@ -86,7 +86,7 @@ class JsonRoute(StrictQueryRoute):
             try:
                 return await handle(json_request)
             except RequestValidationError as error:
-                if not await self.amend(json_request, error):
+                if body_field is None or not await self.amend(json_request, error):
                     raise
             return await handle(json_request)
 

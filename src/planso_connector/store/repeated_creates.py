@@ -61,14 +61,17 @@ _REPEATED = (
 )
 
 
-def compute_content(requested: Mapping[str, Value], unknown: Mapping[str, object]) -> str | None:
+def compute_content(
+    action: Action, requested: Mapping[str, Value], unknown: Mapping[str, object], *, is_strict: bool
+) -> str | None:
     """
-    The fingerprint of a create that names a vehicle; None for any other, which two people may well ask for at once.
-    Unknown members count, though they are left out: they may be what tells two requests apart.
+    The fingerprint of a create that names a vehicle; None for any other: two people may well ask for it at once.
+    Unknown members count, though they are left out: they may be what tells two requests apart. So does whether a
+    duplicate is refused: who asks for that wants to be told of one.
     """
-    if not any(requested.get(path) for path in VEHICLE_IDENTIFIERS):
+    if action is not Action.CREATE or not any(requested.get(path) for path in VEHICLE_IDENTIFIERS):
         return None
-    text = to_json([dict(sorted(requested.items())), dict(sorted(unknown.items()))])
+    text = to_json([dict(sorted(requested.items())), dict(sorted(unknown.items())), is_strict])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ EARLIER = sorted(
     if (revision := script.name.partition("_")[0]) != migrate.head_revision()
 )
 
+RENAMED = import_module("planso_connector.store.migrations.versions.0010_plain_names")
+"""From this revision on the tables of the old rows have other names."""
+
 
 @pytest.mark.parametrize("revision", EARLIER)
 def test_every_earlier_database_is_upgraded_and_served(tmp_path: Path, revision: str) -> None:
@@ -31,6 +35,9 @@ def test_every_earlier_database_is_upgraded_and_served(tmp_path: Path, revision:
     document = to_json(order(order_id).to_document()).replace("'", "''")
     rows = OLD_ROWS.replace("""{"id":123,"person":"Jürgen"}""", "DOCUMENT").replace("'reit'", "'default'")
     rows = rows.replace("123", str(order_id)).replace("'fingerprint'", "'00$00'")
+    if revision >= RENAMED.revision:
+        for old, new in RENAMED.TABLES.items():
+            rows = rows.replace(f"INSERT INTO {old} ", f"INSERT INTO {new} ")
     run_script(url, rows.replace("DOCUMENT", document))
 
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:

@@ -191,7 +191,7 @@ class WriteService:
             caller=request.caller,
             idempotency_key=request.idempotency_key,
             request=_fingerprint(action, order_id, requested, request, undoes, controls),
-            content=compute_content(requested, request.unknown) if action is Action.CREATE else None,
+            content=compute_content(action, requested, request.unknown, is_strict=request.is_strict),
             base=base,
             undoes=undoes,
             controls=controls,

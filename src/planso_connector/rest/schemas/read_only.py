@@ -66,10 +66,9 @@ def _is_untouched(path: str, value: Value, order: Mapping[str, Any], doubted: Co
     if field is None:
         return False
     holder, shown = order[field.group.value] if field.group.value else order, order["fields"].get(field.labels[0])
-    if shown is None or holder[field.name] != value:
+    # Of an option its text is shown, not its id, and of a box nothing that could be compared.
+    if shown is None or holder[field.name] != value or field.kind in (FieldKind.ID, FieldKind.FLAG):
         return False
-    if field.kind in (FieldKind.ID, FieldKind.FLAG):  # of an option its text is shown, not its id
-        return not shown
     return not values.are_equal(field.kind, values.parse_planso_value(field.kind, shown), value)
 
 
