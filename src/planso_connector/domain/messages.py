@@ -86,8 +86,8 @@ _TEXTS: dict[str, Message] = {
     "string_unicode": _M("must be a text in UTF-8", "muss ein Text in UTF-8 sein"),
     "string_too_short": _M("must not be empty", "darf nicht leer sein"),
     "string_too_long": _M("must have at most {max_length} characters", "darf höchstens {max_length} Zeichen haben"),
-    "string_pattern_mismatch": _M("must be {words}", "muss {words} sein"),
-    "visible_ascii": _M("of visible ASCII characters, without blanks", "aus sichtbaren ASCII-Zeichen ohne Leerzeichen"),
+    "string_pattern_mismatch": _M("accepted: {words}", "erlaubt: {words}"),
+    "visible_ascii": _M("visible ASCII characters, without blanks", "sichtbare ASCII-Zeichen, ohne Leerzeichen"),
     "operation_id": _M(
         "an operation's id, such as op_5f0c2b9e41d7a6380c1e", "die Nummer eines Vorgangs wie op_5f0c2b9e41d7a6380c1e"
     ),
@@ -95,7 +95,7 @@ _TEXTS: dict[str, Message] = {
         "a section's name, such as stamped_timings: up to 40 letters a to z and _",
         "der Name eines Abschnitts wie stamped_timings: bis zu 40 Buchstaben a bis z und _",
     ),
-    "other_pattern": _M("of another form", "von anderer Form"),
+    "other_pattern": _M("another form", "eine andere Form"),
     "too_long_text": _M(
         "has {length} characters; accepted: up to {most}", "hat {length} Zeichen; erlaubt: bis zu {most}"
     ),
@@ -281,9 +281,6 @@ _PLANSO: dict[str, Message] = {
     ),
     "planso_date": _M(
         "holds a date in PlanSo; accepted: {accepted}", "enthält in PlanSo ein Datum; erlaubt: {accepted}"
-    ),
-    "planso_number": _M(
-        "holds a number in PlanSo; accepted: a number", "enthält in PlanSo eine Zahl; erlaubt: eine Zahl"
     ),
     "planso_read_only": _M("PlanSo's '{label}' is read only there", "'{label}' kann in PlanSo nur gelesen werden"),
     "planso_label_missing": _M(
