@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -376,11 +376,14 @@ def _build_rest(shared: _Shared, writing: _Writing, syncing: _Syncing, policy: R
 
 
 @asynccontextmanager
-async def run_workers(built: Connector) -> AsyncIterator[None]:
-    """Run the background loops: fill an empty mirror, sync on schedule, carry writes to PlanSo, apply retention."""
+async def run_workers(built: Connector, on_filled: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+    """
+    Run the background loops: fill an empty mirror, sync on schedule, carry writes to PlanSo, apply retention.
+    `on_filled` is called once an empty mirror was filled.
+    """
     is_scheduled = built.settings.connector_sync_interval > timedelta(0)
     workers = (
-        Worker("fill", partial(startup.fill_mirror, built.sync), may_end=True),
+        Worker("fill", partial(startup.fill_mirror, built.sync, on_filled), may_end=True),
         Worker("reindex", partial(startup.rebuild_lookup_keys, built.reindexer)),
         Worker("clock", built.clock.run),
         Worker("outbox", built.outbox.run_claim_loop),

@@ -32,7 +32,10 @@ from planso_connector.commands.console import (
     out,
     print_message,
     report_errors,
+    require_file,
     run,
+    seconds,
+    whole_number,
 )
 from planso_connector.domain.recognition import phones
 from planso_connector.server import listening_sockets, open_files
@@ -63,6 +66,7 @@ cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
 
 DEMO_FOLDER = Path(".demo")
+MAX_PORT = 65_535
 SWITCH_INTERVAL = 0.0005
 """Seconds until a thread yields the interpreter: a response passes through two threads."""
 
@@ -80,8 +84,15 @@ def _version(
 def serve(
     demo: Annotated[bool, typer.Option(help="Use the sandbox as PlanSo, with data in .demo/.")] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on, instead of CONNECTOR_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of CONNECTOR_PORT.")] = None,
-    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox, with --demo.")] = 8190,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number(0, MAX_PORT), metavar="PORT", help="Port to listen on, instead of CONNECTOR_PORT."
+        ),
+    ] = None,
+    sandbox_port: Annotated[
+        int, typer.Option(parser=whole_number(0, MAX_PORT), metavar="PORT", help="Port of the sandbox, with --demo.")
+    ] = 8190,
 ) -> None:
     """
     Serve the API. If the database is empty, the first sync starts immediately.
@@ -100,7 +111,7 @@ def serve(
             return
         with _demo_planso(settings, sandbox_port) as demo_settings:
             configure_logs(demo_settings)
-            run(_serve(demo_settings))
+            run(_serve(demo_settings, sandbox_url=demo_settings.planso_url))
 
 
 def _warn_of_few_files(settings: Settings) -> None:
@@ -110,7 +121,7 @@ def _warn_of_few_files(settings: Settings) -> None:
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_CONNECTIONS: {error}") from error
     if line is not None:
-        print_message(line, style="yellow", markup=False, soft_wrap=True)
+        print_message(line, style="yellow")
 
 
 @contextmanager
@@ -123,7 +134,6 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
         _import_sandbox() as sandbox,
         (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
     ):
-        print_message(f"The sandbox stands in for PlanSo: [bold]{url}/[/] shows its orders.")
         changes: dict[str, Any] = {
             "planso_url": url,
             "planso_user": planso.installation.username,
@@ -143,28 +153,45 @@ def _import_sandbox() -> Iterator[ModuleType]:
 
     try:
         yield sandbox
-    except (sandbox.PortTakenError, sandbox.RecordingError, sandbox.StateFileError, sandbox.StyleError) as error:
+    except (sandbox.PortTakenError, sandbox.StyleError) as error:
+        fail(str(error), code=2)
+    except (sandbox.RecordingError, sandbox.StateFileError) as error:
         fail(str(error))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, sandbox_url: str | None = None) -> None:
     async with AsyncExitStack() as stack:
         sockets = stack.enter_context(
             _listening(settings.connector_host, settings.connector_port, "CONNECTOR_HOST", "CONNECTOR_PORT")
         )
         database = parse_database_url(settings.connector_database_url)
         if isinstance(database, Path) and (warning := file_system.shared_file_system_warning(database)) is not None:
-            print_message(warning, style="yellow", markup=False, soft_wrap=True)
+            print_message(warning, style="yellow")
         phones.load_metadata()
         built = await stack.enter_async_context(root.open_connector(settings))
         for listening in sockets:
             await root.require_authentication(built, listening.getsockname()[0])
-        await stack.enter_async_context(root.run_workers(built))
-        server = GracefulServer(built.server, built.drain)
+
+        def print_addresses() -> None:
+            if sandbox_url is not None:
+                print_message(f"The sandbox stands in for PlanSo: {sandbox_url}/ shows its orders.")
+            print_message(f"The connector listens on {listening_sockets.format_urls(sockets)}; /docs explains it.")
+
+        def print_filled() -> None:
+            if err.is_terminal:  # after the log lines of the sync; a log file has them already
+                print_message("The mirror is filled.")
+                print_addresses()
+
+        if err.is_terminal and await built.sync.is_mirror_empty():
+            print_message(
+                "The mirror is empty: the first sync reads every order from PlanSo, with two requests each. "
+                "GET /api/sync/status says how far it is."
+            )
+        await stack.enter_async_context(root.run_workers(built, print_filled))
+        server = GracefulServer(built.server, built.drain, print_addresses)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()
-        print_message(f"The connector listens on {listening_sockets.format_urls(sockets)}; /docs explains it.")
         # uvicorn raises the signal again after draining, which would end the process before our own cleanup.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
@@ -221,11 +248,11 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
             finished = await _follow(built, full=full, accept=accept)
     out.print(f"{finished.done} orders read, {finished.changed} changed, {finished.requests} requests to PlanSo.")
     for failure in finished.failed:
-        err.print(f"  {failure}", highlight=False)
+        err.print(f"  {failure}")
     if finished.state is not RunState.DONE:
         fail(finished.message)
     if finished.message:
-        err.print(finished.message, style="yellow", markup=False, highlight=False)
+        err.print(finished.message, style="yellow")
 
 
 async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredRun:
@@ -233,7 +260,7 @@ async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredR
     run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
     if joined:
         err.print("A sync is already running; showing its progress.")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("list", total=None)
         while (running := (await built.sync.status()).running) is not None:
@@ -258,7 +285,9 @@ def migrate() -> None:
 def reindex() -> None:
     """Rebuild the search index. Lookups answer from the part that is ready meanwhile, and say so."""
     with report_errors():
-        asyncio.run(_reindex(load_settings()))
+        settings = load_settings()
+        configure_logs(settings, quiet=True)
+        asyncio.run(_reindex(settings))
 
 
 async def _reindex(settings: Settings) -> None:
@@ -271,11 +300,17 @@ async def _reindex(settings: Settings) -> None:
 @cli.command(name="sandbox")
 def run_sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8190,
+    port: Annotated[
+        int, typer.Option(parser=whole_number(0, MAX_PORT), metavar="PORT", help="Port to listen on.")
+    ] = 8190,
     state: Annotated[Path | None, typer.Option(help="File to keep changes in after this run.")] = None,
-    orders: Annotated[int, typer.Option(min=1, max=100_000, help="Number of invented orders.")] = 260,
+    orders: Annotated[
+        int, typer.Option(parser=whole_number(1, 100_000), metavar="N", help="Number of invented orders.")
+    ] = 260,
     seed: Annotated[int, typer.Option(help="Seed of the invented orders.")] = 1,
-    latency: Annotated[float, typer.Option(min=0, help="Seconds each response takes.")] = 0.0,
+    latency: Annotated[
+        float, typer.Option(parser=seconds(600), metavar="SECONDS", help="Seconds each response takes.")
+    ] = 0.0,
     save_style: Annotated[
         str, typer.Option(help="Save style, such as `body=json,sends=changed`; see docs/sandbox.md.")
     ] = "",
@@ -289,6 +324,8 @@ def run_sandbox(
 ) -> None:
     """Run the sandbox, a small stand-in for PlanSo: user `werkstatt`, password `demo`."""
     with report_errors(), _import_sandbox() as sandbox:
+        if like is not None:
+            require_file(like)
         installation = sandbox.Installation() if like is None else sandbox.load_recorded_installation(like)
         if save_style:
             installation = replace(installation, save_style=sandbox.SaveStyle.from_text(save_style))
@@ -303,5 +340,5 @@ def run_sandbox(
         with _listening(host, port, "--host", "--port") as sockets:
             login = f"user {planso.installation.username}, password {planso.installation.password}"
             shown = listening_sockets.format_urls(sockets)
-            err.print(f"The sandbox stands in for PlanSo at {shown} ({login}).", markup=False, highlight=False)
+            err.print(f"The sandbox stands in for PlanSo at {shown} ({login}).")
             planso.run(sockets)

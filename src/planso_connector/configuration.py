@@ -18,12 +18,14 @@ from planso_connector.settings import Settings, SettingsError
 
 
 def require_planso_login(settings: Settings) -> None:
+    """Raises SettingsError where address, user or password is missing, or came with quotes."""
     missing = [name for name in ("planso_url", "planso_user") if not getattr(settings, name)]
     if not settings.planso_password.get_secret_value():
         missing.append("planso_password")
     if missing:
         names = ", ".join(name.upper() for name in missing)
         raise SettingsError(f"{names}: not set. Set them in the environment or in `.env`, or try `serve --demo`.")
+    settings.require_unquoted_login()
 
 
 def load_profile(settings: Settings) -> Profile:

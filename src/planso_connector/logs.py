@@ -1,6 +1,6 @@
 """
-Logging setup: one JSON object per line on standard error, secrets redacted here and nowhere else. Logging never raises:
-a line that can't be formatted or written is dropped and counted.
+Logging setup: one JSON object per line on standard error, or one readable line on a terminal; secrets are redacted here
+and nowhere else. Logging never raises: a line that can't be formatted or written is dropped and counted.
 
 Allowed in a line: event names, order and operation ids, field names, counts, durations, error classes. Never a field's
 value, a query, a cookie or a password; exception texts are dropped because they may hold them.
@@ -8,10 +8,11 @@ value, a query, a cookie or a password; exception texts are dropped because they
 
 import json
 import logging
+import re
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -26,6 +27,9 @@ from planso_connector.rest.middleware import trace_context
 _VERBOSE_LOGGERS = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
 
 _JSON = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+
+_LEFT_OUT_OF_TEXT = frozenset({"timestamp", "level", "event", "logger", "trace_id", "span_id"})
+_WORD = re.compile(r"[\w./:+-]+")
 
 
 def _format_lost(lost: LostLines) -> str:
@@ -47,8 +51,11 @@ def find_problem() -> tuple[str, float] | None:
     return f"{lost.lines} log lines lost so far ({lost.reason}); {remedy}. Everything else continues.", lost.since
 
 
-def configure(level: str, secrets: Iterable[str]) -> None:
-    """Send all log lines, including the libraries', through the same processors. `secrets` never appear."""
+def configure(level: str, secrets: Iterable[str], *, as_text: bool = False) -> None:
+    """
+    Send all log lines, including the libraries', through the same processors. `secrets` never appear. `as_text`: lines
+    for a person, with local times and without logger and trace ids.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_current_trace,
@@ -57,7 +64,7 @@ def configure(level: str, secrets: Iterable[str]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _strip_exception_text,
     ]
-    render = _RenderRedacted(secrets)
+    render = _RenderRedacted(secrets, _format_text if as_text else _JSON)
     # Our own lines bypass the standard library's logging: every request writes one and would pay for it.
     output.start()
     structlog.configure(
@@ -129,16 +136,28 @@ def _encodings(secrets: Iterable[str]) -> list[str]:
 
 
 class _RenderRedacted:
-    """Last processor: the line as JSON text, with every secret replaced by `***`."""
+    """Last processor: the line as text, with every secret replaced by `***`."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str], format_event: Callable[[EventDict], str]) -> None:
         self._encoded_secrets = _encodings(secrets)
+        self._format = format_event
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        line = _JSON(event)
+        line = self._format(event)
         for encoded in self._encoded_secrets:
             line = line.replace(encoded, "***")
         return line
+
+
+def _format_text(event: EventDict) -> str:
+    """`14:05:09 warning sync_failed error=PlansoUnavailable reason="..."`: values as JSON where they aren't words."""
+    at = datetime.fromisoformat(str(event["timestamp"])).astimezone()
+    words = [f"{at:%H:%M:%S}", f"{event['level']:7}", str(event["event"])]
+    for name, value in event.items():
+        if name not in _LEFT_OUT_OF_TEXT:
+            is_word = isinstance(value, str) and _WORD.fullmatch(value)
+            words.append(f"{name}={value if is_word else _JSON(value)}")
+    return " ".join(words)
 
 
 def _add_current_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +24,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from planso_connector.setting_errors import describe_error
 
 log = logging.getLogger(__name__)
 
@@ -277,6 +279,11 @@ class Settings(BaseSettings):
     connector_log_level: str = Field(
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )
+    connector_log_format: str = Field(
+        "auto",
+        pattern=r"^(auto|json|text)$",
+        description="`json`: one object a line; `text`: for a person; `auto`: `text` on a terminal, else `json`.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -320,6 +327,23 @@ class Settings(BaseSettings):
             raise ValueError(f"accepted: a path that begins unlike the connector's own: {', '.join(_OWN_PATHS)}")
         return prefix
 
+    def require_unquoted_login(self) -> None:
+        """
+        Raises SettingsError if user or password came with quotes from the environment, as `docker --env-file` leaves
+        them: PlanSo may lock an account after rejected logins.
+        """
+        for name, value in (
+            ("PLANSO_USER", self.planso_user),
+            ("PLANSO_PASSWORD", self.planso_password.get_secret_value()),
+        ):
+            is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+            if is_quoted and os.environ.get(name) == value:
+                raise SettingsError(
+                    f"{name}: its value in the environment begins and ends with {value[0]}, as `docker --env-file` "
+                    f"leaves quotes in place. Nothing was sent to PlanSo. Remove the quotes; if they belong to it, put "
+                    f"it in a file and name that in {name}_FILE."
+                )
+
     def secrets(self) -> list[str]:
         """Values that must never appear in a log."""
         found = _DATABASE_SECRETS.findall(self.connector_database_url)
@@ -332,8 +356,13 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
-            raise SettingsError("\n".join(lines)) from None
+            raise SettingsError("\n".join(_describe_errors(error))) from None
+
+
+def _describe_errors(error: ValidationError) -> Iterator[str]:
+    for one in error.errors():
+        name = str(one["loc"][0])
+        yield f"{name.upper()}: {describe_error(one, Settings.model_fields[name])}"
 
 
 def describe_unknown() -> list[str]:
@@ -347,6 +376,19 @@ def describe_unknown() -> list[str]:
             near = get_close_matches(name, known, 1)
             lines.append(f"{name} is not a setting and has no effect." + (f" Did you mean {near[0]}?" if near else ""))
     return lines
+
+
+def describe_readable_env_file() -> list[str]:
+    """One line if every user of this machine can read a `.env` with a password; else none."""
+    path = Path(str(Settings.model_config["env_file"]))
+    try:
+        is_readable = bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return []
+    passwords = ("planso_password", "connector_database_url")
+    if not is_readable or not any(DotEnvSettingsSource(Settings).env_vars.get(name) for name in passwords):
+        return []
+    return [f"Every user of this machine can read {path}, which holds a password; `chmod 600 {path}` prevents that."]
 
 
 def _is_loopback(host: str) -> bool:

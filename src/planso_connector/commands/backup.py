@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
-from planso_connector.commands.console import err, fail, out, report_errors
+from planso_connector.commands.console import (
+    err,
+    fail,
+    load_settings,
+    out,
+    report_errors,
+    require_file,
+    require_new_file,
+)
 from planso_connector.domain import clock
-from planso_connector.settings import Settings
 from planso_connector.store.engine.database import parse_database_url
 from planso_connector.store.maintenance import backup as store_backup
 
@@ -19,15 +26,16 @@ def backup(
 ) -> None:
     """Copy the database while the connector runs, verify the copy, and print what is in it."""
     with report_errors():
-        where = parse_database_url(Settings.load().connector_database_url)
+        where = parse_database_url(load_settings().connector_database_url)
         file = file or Path(f"planso-connector-{clock.now():%Y%m%dT%H%M%SZ}.db")
         if not isinstance(where, Path):
             from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
             dump = postgresql_backup.backup_command(where, file.with_suffix(".dump"))
             fail(f"PostgreSQL has its own tool for this:\n  {dump}")
+        require_new_file(file, "FILE")
         copied = store_backup.copy_database(where, file)
-        out.print(f"{file}: whole, {_rows(copied)}, revision {copied.revision}.", highlight=False, soft_wrap=True)
+        out.print(f"{file}: whole, {_rows(copied)}, revision {copied.revision}.")
 
 
 def restore(
@@ -40,7 +48,9 @@ def restore(
     with report_errors():
         if (file is None) != only_mark:
             fail("accepted: restore FILE, or restore --only-mark", code=2)
-        where, now = parse_database_url(Settings.load().connector_database_url), clock.now()
+        if file is not None:
+            require_file(file)
+        where, now = parse_database_url(load_settings().connector_database_url), clock.now()
         if not isinstance(where, Path):
             from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
@@ -58,28 +68,22 @@ def restore(
             result = store_backup.restore(file, where, now)
             marks = result.marks
             if marks.erasures:
-                out.print(
-                    f"{marks.erasures} erasures of personal data since the backup were repeated.", highlight=False
-                )
-            out.print(f"Restored: {_rows(result.backup)}.", highlight=False)
+                out.print(f"{marks.erasures} erasures of personal data since the backup were repeated.")
+            out.print(f"Restored: {_rows(result.backup)}.")
             if result.previous_database is not None:
-                out.print(f"The previous database is kept: {result.previous_database}", highlight=False, soft_wrap=True)
-        out.print("It is marked as restored: the next sync reads every order.", highlight=False)
+                out.print(f"The previous database is kept: {result.previous_database}")
+        out.print("It is marked as restored: the next sync reads every order.")
         if marks.revoked:
             err.print(
                 f"{marks.revoked} API keys were revoked: they were valid in the backup, and may have been "
                 "revoked since. Make new ones with `planso-connector keys create`.",
                 style="yellow",
-                highlight=False,
-                soft_wrap=True,
             )
         if marks.pending:
             err.print(
                 f"{marks.pending} pending: each is looked for in PlanSo, none is sent again. "
                 "GET /api/operations?state=conflict lists those that PlanSo does not show.",
                 style="yellow",
-                highlight=False,
-                soft_wrap=True,
             )
 
 

@@ -1,28 +1,48 @@
 """`doctor`: examine a PlanSo installation, or try how it saves on one of its orders."""
 
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from planso_connector import app as root
-from planso_connector.commands.console import configure_logs, err, fail, load_settings, out, report_errors, run
+from planso_connector.commands.console import (
+    AsJson,
+    configure_logs,
+    err,
+    fail,
+    load_settings,
+    out,
+    print_json,
+    print_table,
+    report_errors,
+    require_database,
+    run,
+    whole_number,
+)
 from planso_connector.flows.operating import doctor as doctor_flow
+from planso_connector.flows.operating.doctor import Finding
 from planso_connector.flows.trial.trial import TrialPlan
 from planso_connector.planso.pages.form_parser import Form
 from planso_connector.settings import Settings
 from planso_connector.store import unreadable_pages
+from planso_connector.store.maintenance import migrate
 
 
 def doctor(
-    order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
+    order: Annotated[
+        int | None,
+        typer.Option(parser=whole_number(1), metavar="ORDER", help="The order to read; without it the list's first."),
+    ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Parse the unreadable pages again, without PlanSo.")] = False,
     try_write: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            parser=whole_number(1),
             metavar="ORDER",
             help="Try on this order of no consequence how PlanSo saves. Says what it will do, and asks first.",
         ),
@@ -35,6 +55,7 @@ def doctor(
     forget_trial: Annotated[
         bool, typer.Option("--forget-trial", help="Forget what was tried: saves go as the profile says. Sends nothing.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """
     Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes
@@ -42,47 +63,71 @@ def doctor(
     """
     if try_write is None and (yes or may_lose):
         fail("--yes and --may-lose go with --try-write ORDER.", code=2)
+    if as_json and (try_write is not None or forget_trial):
+        fail("--json goes with neither --try-write nor --forget-trial.", code=2)
     with report_errors():
         settings = load_settings()
         configure_logs(settings, quiet=True)
         if forget_trial:
-            run(_forget(settings))
-        elif try_write is not None:
-            if not run(_try(settings, try_write, yes=yes, may_lose=may_lose)):
-                raise typer.Exit(1)
-        elif not run(_replay(settings) if replay else _doctor(settings, order)):
+            run(_forget(require_database(settings)))
+            return
+        if try_write is not None:
+            is_ok = run(_try(settings, try_write, yes=yes, may_lose=may_lose))
+        else:
+            examination = _replay(require_database(settings)) if replay else _examine(settings, order)
+            is_ok = run(_report(examination, as_json=as_json))
+        if not is_ok:
             raise typer.Exit(1)
 
 
-async def _doctor(settings: Settings, order: int | None) -> bool:
-    is_ok = True
-    async with root.open_connector(settings) as built:
-        stops = built.write_stops
-
-        async def record(form: Form) -> None:
-            await stops.compare_form_with_trial(control.name for control in form.markup.controls)
-
-        async for finding in doctor_flow.examine(built.planso, order, record):
-            is_ok = is_ok and finding.is_ok
-            _print(finding)
-        status = await stops.get_status()
-        pages = await built.database.read(unreadable_pages.list_all)
-    writes = doctor_flow.report_writes(status)
-    _print(writes)
-    if pages:
-        is_one = len(pages) == 1
-        words = "1 page that could not be read is" if is_one else f"{len(pages)} pages that could not be read are"
-        out.print(f"{words} kept; `planso-connector doctor --replay` reads them again.", highlight=False)
-    _print(doctor_flow.report_saving(status.saving))
-    return is_ok and writes.is_ok
-
-
-async def _replay(settings: Settings) -> bool:
-    async with root.open_connector(settings) as built:
-        findings = list(doctor_flow.reread_pages(await built.database.read(unreadable_pages.list_all), built.profile))
-    for finding in findings:
-        _print(finding)
+async def _report(examination: AsyncGenerator[Finding, None], *, as_json: bool) -> bool:
+    """Print the findings, as they come or as one JSON list; return whether all are ok."""
+    findings = []
+    async with aclosing(examination) as found:
+        async for finding in found:
+            findings.append(finding)
+            if not as_json:
+                _print(finding)
+    if as_json:
+        print_json([{**asdict(finding), "rows": [list(row) for row in finding.rows]} for finding in findings])
     return all(finding.is_ok for finding in findings)
+
+
+async def _examine(settings: Settings, order: int | None) -> AsyncGenerator[Finding, None]:
+    if err.is_terminal:
+        err.print(f"Each page of PlanSo may take up to {settings.planso_timeout:g} s (PLANSO_TIMEOUT).")
+    with _keep_no_new_database(settings) as kept:
+        async with root.open_connector(kept) as built:
+            stops = built.write_stops
+
+            async def record(form: Form) -> None:
+                await stops.compare_form_with_trial(control.name for control in form.markup.controls)
+
+            async for finding in doctor_flow.examine(built.planso, order, record):
+                yield finding
+            status = await stops.get_status()
+            pages = await built.database.read(unreadable_pages.list_all)
+    yield doctor_flow.report_writes(status)
+    if pages:
+        yield doctor_flow.report_unreadable_pages(len(pages))
+    yield doctor_flow.report_saving(status.saving)
+
+
+@contextmanager
+def _keep_no_new_database(settings: Settings) -> Iterator[Settings]:
+    """Settings with a temporary database if theirs does not exist yet: an examination leaves nothing behind."""
+    if migrate.current_revision(settings.connector_database_url) is not None:
+        yield settings
+        return
+    with TemporaryDirectory(prefix="planso-connector-") as folder:
+        yield settings.model_copy(update={"connector_database_url": f"sqlite:///{folder}/doctor.db"})
+
+
+async def _replay(settings: Settings) -> AsyncGenerator[Finding, None]:
+    async with root.open_connector(settings) as built:
+        pages = await built.database.read(unreadable_pages.list_all)
+        for finding in doctor_flow.reread_pages(pages, built.profile):
+            yield finding
 
 
 async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
@@ -104,29 +149,24 @@ async def _forget(settings: Settings) -> None:
     async with root.open_connector(settings) as built:
         was = await built.write_stops.forget_trial()
     words = "Forgotten; restart a connector that runs." if was else "Nothing was tried here."
-    out.print(words, highlight=False)
+    out.print(words)
 
 
 def _announce(prepared: TrialPlan) -> None:
     """Print what the trial will do, and the order's plate and person, to check that it is the right one."""
-    out.print(f"Order {prepared.order_id}: {prepared.order_summary}", markup=False, highlight=False)
+    out.print(f"Order {prepared.order_id}: {prepared.order_summary}")
     out.print("This is done to it in PlanSo. After each save all controls are read again and compared:")
     for number, step in enumerate(prepared.steps, 1):
-        out.print(f"  {number}. {step}", markup=False, highlight=False)
+        out.print(f"  {number}. {step}")
     err.print(
         "Nobody should have it open in PlanSo meanwhile. Where a save does damage, it ends at once, and all writes "
         "stop: take an order that nobody needs.",
         style="yellow",
-        highlight=False,
     )
 
 
-def _print(finding: doctor_flow.Finding) -> None:
-    mark = "[green]ok[/]" if finding.is_ok else "[red]look[/]"
-    out.print(f"{mark}  [bold]{escape(finding.step)}[/]: ", end="")
-    out.print(finding.message, markup=False, highlight=False)
-    if finding.rows:
-        table = Table(show_header=False, box=None, padding=(0, 2))
-        for row in finding.rows:
-            table.add_row("", *map(escape, row))
-        out.print(table)
+def _print(finding: Finding) -> None:
+    mark = ("ok", "green") if finding.is_ok else ("look", "red")
+    out.print(Text.assemble(mark, "  ", (f"{finding.step}: ", "bold")), end="")
+    out.print(finding.message)
+    print_table([("", *row) for row in finding.rows])

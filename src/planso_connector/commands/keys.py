@@ -8,10 +8,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.markup import escape
-from rich.table import Column, Table
 
-from planso_connector.commands.console import err, fail, out, print_json, run_with_database
+from planso_connector.commands.console import (
+    AsJson,
+    err,
+    fail,
+    out,
+    print_json,
+    print_table,
+    run_with_database,
+    whole_number,
+)
 from planso_connector.domain import clock
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS, Scope
@@ -31,11 +38,18 @@ keys = typer.Typer(
     no_args_is_help=True,
 )
 
+
+def _parse_scope(text: str) -> Scope:
+    try:
+        return Scope(text)
+    except ValueError:
+        raise typer.BadParameter(f"accepted: {', '.join(Scope)}") from None
+
+
 _SCOPES_HELP = "What it is for; may be given again. " + " ".join(
     f"`{s}`: {SCOPE_DESCRIPTIONS[s].lower()}" for s in Scope
 )
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id: the part between `pc_` and the next `_`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 Expires = Annotated[
     str | None, typer.Option(help="How long it is valid, `90d`, `12h`; `never` is the default of a new key.")
 ]
@@ -44,7 +58,7 @@ Expires = Annotated[
 @keys.command()
 def create(
     name: Annotated[str, typer.Argument(help="Who calls with it: `phone agent`. It is shown in operations.")],
-    scope: Annotated[list[Scope], typer.Option(help=_SCOPES_HELP)],
+    scope: Annotated[list[Scope], typer.Option(parser=_parse_scope, metavar="SCOPE", help=_SCOPES_HELP)],
     expires: Expires = None,
 ) -> None:
     """Create a key and print it, once: only its hash is kept. After the first one, the API refuses requests without."""
@@ -63,9 +77,7 @@ def create(
         place = f"'{where}'" if isinstance(where, Path) else f"'{where.parameters.get('dbname', '')}'"
         err.print(
             f"It is the first one in the database {place}: from now on every request to /api of the connector on it "
-            "needs a key.",
-            highlight=False,
-            soft_wrap=True,
+            "needs a key."
         )
 
 
@@ -76,21 +88,21 @@ def list_keys(as_json: AsJson = False) -> None:
     if as_json:
         print_json([_describe(key) for key in found])
         return
-    unwrapped = [Column(name, no_wrap=True, overflow="fold") for name in ("id", "name")]
-    table = Table(*unwrapped, "scopes", "state", "created", "expires", "last use")
+    if not found:
+        err.print("There is no key yet.")
+        return
+    rows = []
     for key in found:
-        times = [
-            str(time or "never")[:16].replace("T", " ") for time in (key.created_at, key.expires_at, key.last_used_at)
-        ]
-        table.add_row(key.id, escape(key.name), ", ".join(sorted(key.scopes)), _state(key), *times)
-    out.print(table)
+        times = (_format_time(time) for time in (key.created_at, key.expires_at, key.last_used_at))
+        rows.append((key.id, key.name, ", ".join(sorted(key.scopes)), _state(key), *times))
+    print_table(rows, ("id", "name", "scopes", "state", "created (UTC)", "expires", "last use"))
 
 
 @keys.command()
 def revoke(key_id: KeyId) -> None:
     """Revoke a key, at once and for good."""
     key = _with_keys(lambda api_keys: api_keys.revoke(key_id))
-    out.print(f"Key {key.id} ({escape(key.name)}) is revoked.", highlight=False)
+    out.print(f"Key {key.id} ({key.name}) is revoked.")
 
 
 @keys.command()
@@ -110,27 +122,40 @@ def rotate(
 
 
 def accesses(
-    order: Annotated[int | None, typer.Option(min=1, help="Only of this order.")] = None,
+    order: Annotated[
+        int | None, typer.Option(parser=whole_number(1), metavar="ORDER", help="Only of this order.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Only by this key, its id; empty for requests without one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Rows at most, the newest.")] = 50,
+    limit: Annotated[
+        int, typer.Option(parser=whole_number(1, 100_000), metavar="N", help="Rows at most, the newest.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Print who was shown which order, newest first. A running connector writes its access log within 15 seconds."""
 
     async def read(database: Database) -> tuple[Sequence[Access], dict[str, str]]:
-        entries = await AccessLog(database, clock.now).list_entries(order, key, limit)
+        entries = await AccessLog(database, clock.now).list_entries(order, key, limit + 1)
         return entries, {key.id: key.name for key in await ApiKeys(database, clock.now).list_all()}
 
-    entries, names = run_with_database(read)
+    found, names = run_with_database(read)
+    entries = found[:limit]
     if as_json:
         print_json([asdict(entry) for entry in entries])
-        return
-    table = Table("at (UTC)", "key", "route", "orders", "times")
-    for entry in entries:
-        caller = f"{escape(names.get(entry.caller, '?'))} ({entry.caller})" if entry.caller else "no key"
-        ids = [str(order)] if order is not None else [str(order_id) for order_id in entry.order_ids]
-        table.add_row(entry.at[:19].replace("T", " "), caller, entry.route, join_names(ids, 10), str(entry.times))
-    out.print(table)
+    elif not entries:
+        err.print("Nothing was shown to anybody.")
+    else:
+        rows = []
+        for entry in entries:
+            caller = f"{names.get(entry.caller, '?')} ({entry.caller})" if entry.caller else "no key"
+            ids = [str(order)] if order is not None else [str(order_id) for order_id in entry.order_ids]
+            rows.append((_format_time(entry.at), caller, entry.route, join_names(ids, 10), str(entry.times)))
+        print_table(rows, ("at (UTC)", "key", "route", "orders", "times"))
+    if len(found) > limit:
+        err.print(f"Only the newest {limit} are shown; --limit N shows more.")
+
+
+def _format_time(instant: str | None) -> str:
+    return instant[:16].replace("T", " ") if instant else "never"
 
 
 def _state(key: ApiKey) -> str:
@@ -152,7 +177,7 @@ def _describe(key: ApiKey) -> dict[str, Any]:
 
 
 def _print_once(key: ApiKey, text: str) -> None:
-    err.print(f"Key {key.id} ({escape(key.name)}). It is shown this once, keep it well:", highlight=False)
+    err.print(f"Key {key.id} ({key.name}). It is shown this once, keep it well:")
     typer.echo(text)
 
 

@@ -5,10 +5,8 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from planso_connector.commands.console import err, fail, load_settings, out, report_errors
+from planso_connector.commands.console import err, fail, load_settings, out, print_table, report_errors, require_file
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.browser_comparison import BrowserComparison
 from planso_connector.planso.saving.learned_profile import LearnedProfile
@@ -41,6 +39,7 @@ def learn(
     """
     with report_errors():
         settings = load_settings()
+        require_file(recording)
         target = out_file if out_file is not None else recording.with_name(DEFAULT_PROFILE_NAME)
         for file in filter(None, (target, redacted_file)):
             if file.exists() and not force:
@@ -50,13 +49,13 @@ def learn(
             content = read_recording(recording, profile, urlsplit(settings.planso_url).netloc)
             if redacted_file is not None:
                 _write(redacted_file, redact_recording(content))
-                err.print(f"{redacted_file}: the copy without personal data.", highlight=False, markup=False)
+                err.print(f"{redacted_file}: the copy without personal data.")
             learned = learn_profile(content, require_accepted_writes(content, recording))
         except ValueError as error:
             fail(str(error))
         _write(target, learned.to_toml())
         _print_learned(content, learned)
-        out.print(f"{target} is written. Name it in PLANSO_PROFILE, and see `planso-connector doctor`.", markup=False)
+        out.print(f"{target} is written. Name it in PLANSO_PROFILE, and see `planso-connector doctor`.")
 
 
 def _find_profile(settings: Settings) -> Path | None:
@@ -73,20 +72,17 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print_learned(recording: Recording, learned: LearnedProfile) -> None:
-    table = Table("learned", "value", "seen in", box=None, padding=(0, 2))
-    for setting in learned.settings:
-        name = ".".join((*setting.table, setting.key))
-        table.add_row(*map(escape, (name, str(setting.value), setting.source)))
-    out.print(table)
+    rows = [(".".join((*one.table, one.key)), str(one.value), one.source) for one in learned.settings]
+    print_table(rows, ("learned", "value", "seen in"))
     for comparison in learned.comparisons:
-        out.print(_describe_comparison(comparison), markup=False, highlight=False)
+        out.print(_describe_comparison(comparison))
     refused = sum(write.is_refused for write in recording.writes)
     if refused:
         out.print(f"PlanSo refused {refused} of the saves in the recording; they were learned from as refusals.")
     for sentence in learned.assumptions:
-        out.print(f"assumed: {sentence}", markup=False, highlight=False)
+        out.print(f"assumed: {sentence}")
     for sentence in learned.warnings:
-        out.print(f"look: {sentence}", style="yellow", markup=False, highlight=False)
+        out.print(f"look: {sentence}", style="yellow")
 
 
 def _describe_comparison(comparison: BrowserComparison) -> str:

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from planso_connector.commands.console import err, fail, out, print_json, report_errors, run_with_database
+from planso_connector.commands.console import (
+    AsJson,
+    err,
+    fail,
+    out,
+    print_json,
+    report_errors,
+    require_new_file,
+    run_with_database,
+)
 from planso_connector.domain import clock
 from planso_connector.domain.recognition.identifier import Identifier, IdentifierKind
 from planso_connector.flows.operating.personal_data import ErasureResult, PersonalData
@@ -32,13 +41,15 @@ def export(
     """Export all that is held of a person, with its sources: one JSON document, for the person to read."""
     with report_errors():
         identifier = _identifier(phone, plate, email)
+    if output is not None:
+        require_new_file(output, "--output")
 
     async def work(database: Database) -> dict[str, Any]:
         return await PersonalData(database, clock.now).export(identifier)
 
     document = run_with_database(work)
     if not document["orders"] and not document["operations"]:
-        err.print("Nothing is held of it.", highlight=False)
+        err.print("Nothing is held of it.")
     if output is None:
         print_json(document)
         return
@@ -47,7 +58,7 @@ def export(
             file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     except OSError as error:
         fail(f"--output: '{output}' can't be written: {error.strerror}; accepted: the name of a new file")
-    err.print(f"Written: {output}, which only you may read.", highlight=False)
+    err.print(f"Written: {output}, which only you may read.")
 
 
 @cli.command()
@@ -56,6 +67,7 @@ def erase(
     plate: Plate = None,
     email: Email = None,
     yes: Annotated[bool, typer.Option("--yes", help="Erase. Without it, only say what would be erased.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """
     Erase what is held of a person. Orders that PlanSo lists follow PlanSo: delete or anonymise them there first.
@@ -72,7 +84,10 @@ def erase(
     result = run_with_database(work)
     with report_errors():
         is_vacuumed = not yes or vacuum(Settings.load().connector_database_url)
-    _print_result(result, is_done=yes)
+    if as_json:
+        print_json(_describe(result))
+    else:
+        _print_result(result, is_done=yes)
     if not is_vacuumed:
         err.print("The write-ahead log could not be emptied: somebody reads all the time. Try again.", style="yellow")
     if yes and (result.still_in_planso or not is_vacuumed):
@@ -87,29 +102,37 @@ def _identifier(phone: str | None, plate: str | None, email: str | None) -> Iden
     return Identifier.parse(*given[0])
 
 
+def _describe(result: ErasureResult) -> dict[str, Any]:
+    """`erasure_log` is null and `erased` empty where nothing was erased."""
+    return {
+        "orders": {str(order_id): sorted(tables) for order_id, tables in sorted(result.records.orders.items())},
+        "operations": sorted(result.records.operations),
+        "still_in_planso": result.still_in_planso,
+        "pending": result.pending,
+        "erased": dict(sorted(result.counts.items())),
+        "erasure_log": result.id,
+    }
+
+
 def _print_result(result: ErasureResult, *, is_done: bool) -> None:
     if result.records.is_empty:
         out.print("Nothing is held.")
         return
     for order_id, tables in sorted(result.records.orders.items()):
-        out.print(f"order {order_id}: named in {', '.join(sorted(tables))}", highlight=False)
+        out.print(f"order {order_id}: named in {', '.join(sorted(tables))}")
     for operation_id in sorted(result.records.operations):
-        out.print(f"operation {operation_id}: named in what it asked, made no order", highlight=False)
+        out.print(f"operation {operation_id}: named in what it asked, made no order")
     if result.pending:
-        err.print(f"Pending, settle or cancel first: {', '.join(result.pending)}", style="yellow", highlight=False)
+        err.print(f"Pending, settle or cancel first: {', '.join(result.pending)}", style="yellow")
     if is_done:
         rows = ", ".join(f"{count} {table}" for table, count in sorted(result.counts.items())) or "none"
-        out.print(f"Erased, rows: {rows}. Erasure log: {result.id}", highlight=False)
+        out.print(f"Erased, rows: {rows}. Erasure log: {result.id}")
     else:
-        out.print(
-            "Would be erased: history, tabs, unreadable pages, what operations asked; with --yes.", highlight=False
-        )
+        out.print("Would be erased: history, tabs, unreadable pages, what operations asked; with --yes.")
     if result.still_in_planso:
         orders = ", ".join(map(str, result.still_in_planso))
         err.print(
             f"Still in PlanSo, and so in the mirror: {orders}. Delete or anonymise them there, run "
             "`planso-connector sync --full`, then this again; whatever is erased here would return with the next sync.",
             style="yellow",
-            highlight=False,
-            soft_wrap=True,
         )

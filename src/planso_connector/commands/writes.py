@@ -2,29 +2,33 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, TypeVar
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from planso_connector import app as root
 from planso_connector import configuration
 from planso_connector.commands.console import (
+    AsJson,
     configure_logs,
     err,
     fail,
     load_settings,
     out,
+    print_json,
+    print_table,
     report_errors,
     require_database,
     run,
+    seconds,
+    whole_number,
 )
 from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.domain.saving.restoring import select_restorable
 from planso_connector.domain.saving.verdicts import Difference
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.writing.write_stops import WriteStops
+from planso_connector.flows.writing.write_stops import WritesStatus, WriteStops
 from planso_connector.settings import Settings
 from planso_connector.store.write_stops import WriteStop
 
@@ -42,24 +46,28 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
 @cli.command()
-def status() -> None:
+def status(as_json: AsJson = False) -> None:
     """Print whether writes reach PlanSo, and what is stopped since when and why. Exit code 1 while something is."""
     status = _with_stops(lambda stops, _: stops.get_status())
-    saves = "save" if status.clean_saves == 1 else "saves"
-    out.print(
-        f"Writes: {status.state}; {status.pending} pending. How this PlanSo saves is {status.saving.state}: "
-        f"{status.saving.reason}; {status.clean_saves} {saves} compared clean.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    _print_stops(status.stops)
+    if as_json:
+        print_json(_describe(status))
+    else:
+        saves = "save" if status.clean_saves == 1 else "saves"
+        out.print(
+            f"Writes: {status.state}; {status.pending} pending. How this PlanSo saves is {status.saving.state}: "
+            f"{status.saving.reason}; {status.clean_saves} {saves} compared clean."
+        )
+        _print_stops(status.stops)
     if status.stops:
         raise typer.Exit(1)
 
 
 @cli.command()
 def resume(
-    order: Annotated[int | None, typer.Option(min=1, help="Only this order; without it everything stopped.")] = None,
+    order: Annotated[
+        int | None,
+        typer.Option(parser=whole_number(1), metavar="ORDER", help="Only this order; without it everything stopped."),
+    ] = None,
     accept: Annotated[
         list[str] | None,
         typer.Option(help="A damaged control, by name, that changes with every save; may be given again."),
@@ -77,7 +85,7 @@ def resume(
     _confirm(f"Resume? ({pending})", yes=yes)
     ended = _with_stops(lambda stops, _: stops.resume(order, accept or ()))
     resumed = ["all orders" if stop.order_id is None else f"order {stop.order_id}" for stop in ended]
-    out.print(f"Resumed: {', '.join(resumed) or 'somebody else had done so'}.", highlight=False, soft_wrap=True)
+    out.print(f"Resumed: {', '.join(resumed) or 'somebody else had done so'}.")
 
 
 @cli.command()
@@ -87,7 +95,9 @@ def restore(
         list[str] | None, typer.Option(help="Only the control of this label or name; may be given again.")
     ] = None,
     yes: Yes = False,
-    wait: Annotated[float, typer.Option(min=0, max=3600, help="Seconds to wait for what becomes of it.")] = 60.0,
+    wait: Annotated[
+        float, typer.Option(parser=seconds(3600), metavar="SECONDS", help="Seconds to wait for what becomes of it.")
+    ] = 60.0,
 ) -> None:
     """Write back to PlanSo what a damaged operation's save took: it is recorded, a running connector carries it out."""
     names = only or []
@@ -97,15 +107,13 @@ def restore(
         return damaged, select_restorable(damaged, names)
 
     damaged, differences = _with_stops(select)
-    table = Table("label", "control", "after the save", "is written back")
-    for one in differences:
-        table.add_row(*map(escape, (one.label, one.column, ", ".join(one.after), ", ".join(one.before))))
-    out.print(table)
+    rows = [(one.label, one.column, ", ".join(one.after), ", ".join(one.before)) for one in differences]
+    print_table(rows, ("label", "control", "after the save", "is written back"))
     _confirm(f"Write these values back to order {damaged.order_id}?", yes=yes)
 
     async def record(stops: WriteStops, settings: Settings) -> Operation:
         recorded = await stops.record_restore(operation, names, settings.connector_write_deadline)
-        err.print(f"Recorded as {recorded.id}.", highlight=False)
+        err.print(f"Recorded as {recorded.id}.")
         return await _wait_until_settled(stops, recorded, wait)
 
     _report(_with_stops(record), wait)
@@ -124,7 +132,7 @@ def _report(restore: Operation, wait: float) -> None:
     """Print what became of the restore. Exit code 1 where it is not confirmed."""
     message = " ".join(part for part in (restore.message, restore.notes) if part)
     if restore.state is OperationState.CONFIRMED:
-        out.print(f"Written back, read again and compared. {message}".strip(), markup=False, highlight=False)
+        out.print(f"Written back, read again and compared. {message}".strip())
         return
     if restore.state is not OperationState.PENDING:
         fail(f"{restore.id} is {restore.state}: {message}")
@@ -137,12 +145,24 @@ def _report(restore: Operation, wait: float) -> None:
     fail(f"{restore.id} is not confirmed within {wait:g} s; the connector continues with it. {message}".strip())
 
 
+def _describe(status: WritesStatus) -> dict[str, Any]:
+    """As in GET /api/writes."""
+    return {
+        "state": status.state,
+        "stops": [{**asdict(stop), "message": stop.message} for stop in status.stops],
+        "pending": status.pending,
+        "saving": status.saving.state,
+        "saving_reason": status.saving.reason,
+        "clean_saves": status.clean_saves,
+    }
+
+
 def _print_stops(stops: Iterable[WriteStop]) -> None:
     for stop in stops:
-        err.print(stop.message, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        err.print(stop.message, style="yellow")
         if stop.columns:
             columns = ", ".join(stop.columns)
-            err.print(f"  damaged controls: {columns}", markup=False, highlight=False, soft_wrap=True)
+            err.print(f"  damaged controls: {columns}")
 
 
 def _confirm(question: str, *, yes: bool) -> None:

@@ -17,14 +17,17 @@ GRACE_PERIOD = 10.0
 class GracefulServer(uvicorn.Server):
     """
     `drain` is called with the seconds left: at the first signal, and with 0 at the second. Idle connections are closed
-    at once, and no new ones accepted.
+    at once, and no new ones accepted. `on_started` is called once connections are accepted.
     """
 
-    def __init__(self, config: ServerConfig, drain: Callable[[float], None]) -> None:
+    def __init__(
+        self, config: ServerConfig, drain: Callable[[float], None], on_started: Callable[[], None] = lambda: None
+    ) -> None:
         # Longer than the grace period: a request that waited for a write until its end still wants the response.
         config.timeout_graceful_shutdown = round(GRACE_PERIOD) + 2
         super().__init__(config)
         self._drain = drain
+        self._on_started = on_started
         # Each accepted connection is a file descriptor before older ones make room.
         self._batch_size = config.monitor.max_connections
 
@@ -40,6 +43,7 @@ class GracefulServer(uvicorn.Server):
         listeners = [Listener(sock, create_protocol, config.backlog, self._batch_size) for sock in sockets]
         self.servers = cast("Any", listeners)
         self.started = True
+        self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit

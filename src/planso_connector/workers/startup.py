@@ -46,16 +46,24 @@ async def retry_until_done(
         pause = min(pause * 2, MAX_RETRY_DELAY)
 
 
-async def fill_mirror(sync: Sync, beat: Heartbeat) -> None:
-    """Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync."""
+async def fill_mirror(sync: Sync, on_filled: Callable[[], None], beat: Heartbeat) -> None:
+    """
+    Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync.
+    `on_filled` is called if the mirror was empty before.
+    """
+    was_empty = False
 
     async def step() -> bool:
+        nonlocal was_empty
         if not await sync.is_mirror_empty():
             return True
+        was_empty = True
         await sync.run(Trigger.START, beat=beat)
         return False
 
     await retry_until_done(step, "mirror_not_filled", beat)
+    if was_empty:
+        on_filled()
 
 
 async def rebuild_lookup_keys(

@@ -17,7 +17,7 @@ from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import describe_candidate
 from planso_connector.planso.pages.field_locator import FieldLocation
-from planso_connector.planso.pages.form_parser import Form
+from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.planso.pages.parts_parser import parse_parts
 from planso_connector.planso.pages.tab_parser import parse_tab
 from planso_connector.planso.profile import Profile
@@ -51,31 +51,57 @@ async def examine(
 ) -> AsyncIterator[Finding]:
     """
     Log in, read the list, one form and its parts, describe what a write would send, and find out how many sessions the
-    account may have. Ends at the first error. `on_form` is awaited with the form.
+    account may have. Ends at the first error, which names PlanSo's address. `on_form` is awaited with the form.
     """
+    accepted = Finding("login", is_ok=True, message=f"PlanSo at {planso.address} accepted the user.")
+    step = "login"
     try:
         # Not `log_in`, which would send a password again that was rejected before.
         board = await planso.read_board()
-        yield Finding("login", is_ok=True, message="PlanSo accepted the user.")
+        yield accepted
         yield Finding("list", is_ok=bool(board), message=f"{len(board)} current orders.")
         chosen = order_id if order_id is not None else (board[0].order_id if board else None)
         if chosen is None:
             yield Finding("form", is_ok=False, message="There is no order to read; name one with --order.")
             return
-        form = await planso.read_form(chosen)
-        if not form.is_blank:
-            await on_form(form)
+        step = "form"
+        form = await _read_existing_form(planso, chosen)
+        if form is None:
+            is_listed = any(entry.order_id == chosen for entry in board)
+            yield Finding("form", is_ok=False, message=_describe_missing_order(chosen, is_listed=is_listed))
+            return
+        await on_form(form)
         yield report_fields(chosen, form)
         yield _report_missing_labels(form)
         yield report_field_controls(form)
+        step = "parts"
         parts = await planso.read_parts(chosen)
         status = parts.status or "none on the page"
         missing = count_missing(parts.parts)
         yield Finding("parts", is_ok=True, message=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
         yield _dry_run(form)
+        step = "sessions"
         yield await check_sessions(planso, chosen)
     except PlansoError as error:
-        yield Finding(type(error).__name__, is_ok=False, message=str(error))
+        if step == "login" and planso.login_status.state == "logged_in":
+            yield accepted
+            step = "list"
+        yield Finding(step, is_ok=False, message=f"{planso.address}: {error}")
+
+
+async def _read_existing_form(planso: PlansoClient, order_id: int) -> Form | None:
+    """None if PlanSo has no such order: it then answers with an empty form, or without one."""
+    try:
+        form = await planso.read_form(order_id)
+    except FormMissing:
+        return None
+    return None if form.is_blank else form
+
+
+def _describe_missing_order(order_id: int, *, is_listed: bool) -> str:
+    if is_listed:
+        return f"PlanSo lists order {order_id} and shows an empty form for it; read another one with --order."
+    return f"PlanSo has no order {order_id}."
 
 
 def report_writes(status: WritesStatus) -> Finding:
@@ -83,6 +109,13 @@ def report_writes(status: WritesStatus) -> Finding:
     rows = tuple(("stopped", stop.message) for stop in status.stops)
     message = f"{status.state}, {status.pending} pending, {status.clean_saves} saves compared clean."
     return Finding("writes", is_ok=not rows, message=message, rows=rows)
+
+
+def report_unreadable_pages(count: int) -> Finding:
+    """Report pages that are kept because they could not be read."""
+    pages = "1 page that could not be read is" if count == 1 else f"{count} pages that could not be read are"
+    message = f"{pages} kept; `planso-connector doctor --replay` reads them again."
+    return Finding("pages", is_ok=True, message=message)
 
 
 def report_saving(status: SaveStyleStatus) -> Finding:

@@ -34,6 +34,7 @@ from planso_connector.planso.http.decoding import (
     decode_response,
     parse_json,
 )
+from planso_connector.planso.http.failure_reasons import describe_status
 from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
 from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
 from planso_connector.planso.http.parser_thread import run_parser
@@ -130,6 +131,15 @@ class PlansoClient:
     def max_request_seconds(self) -> float:
         """Seconds after which a sent request has ended on our side, whatever PlanSo does."""
         return TOTAL_TIMEOUT_FACTOR * self._timeout
+
+    @property
+    def address(self) -> str:
+        """PlanSo's address, and the proxy on the way, without its password: for an operator."""
+        proxy = self._transport.proxy
+        if proxy is None:
+            return self._base
+        shown = httpx2.URL(proxy)
+        return f"{self._base} by the proxy {shown.scheme}://{shown.host}{f':{shown.port}' if shown.port else ''}"
 
     @property
     def login_status(self) -> LoginStatus:
@@ -305,7 +315,7 @@ class PlansoClient:
                 response = await self._send(method, self._do, auth, page, info, params=parameters, headers=headers)
                 await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
                 if not response.is_success:
-                    raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
+                    raise PlansoUnavailable(f"{page}: PlanSo answered {describe_status(response.status_code)}")
                 return await run_parser(len(response.content), lambda: _parse_response(response, page, kind, parse))
         except FormMissing:
             raise
@@ -368,7 +378,9 @@ class PlansoClient:
             headers = {"Accept": "text/html"}
             response = await self._send("GET", url, self.sessions.current, page, info, headers=headers)
             if not response.is_success:
-                raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}; nothing was sent")
+                raise PlansoUnavailable(
+                    f"{page}: PlanSo answered {describe_status(response.status_code)}; nothing was sent"
+                )
             return await run_parser(len(response.content), lambda: extract_page_values(decode_response(response)))
 
     def _headers(self, method: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ import httpx2
 from planso_connector.domain import clock
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
 from planso_connector.planso.http.decoding import form_charset, is_login_page
+from planso_connector.planso.http.failure_reasons import describe_status
 from planso_connector.planso.http.request_info import EXTENSION, RequestInfo
 from planso_connector.planso.http.session import LoginCounter, PlansoSession, SessionLimit
 from planso_connector.planso.http.urls import get_origin, resolve_redirect
@@ -104,7 +105,10 @@ class Account:
         login_page = httpx2.Request("GET", self.login_url, headers=headers, extensions=extensions)
         page = yield from _follow_redirects(login_page, cookies)
         if not is_login_page(page):
-            raise PlansoUnavailable("PlanSo's login page shows no login form; nothing was sent to it")
+            status = describe_status(page.status_code)
+            raise PlansoUnavailable(
+                f"the page at PlanSo's address ({status}) has no login form; nothing was sent to it"
+            )
         form = {
             "system_login_username": self._username,
             "system_login_password": self._password,
@@ -141,7 +145,7 @@ def _follow_redirects(
         if not response.has_redirect_location:
             if response.is_success:
                 return response
-            raise PlansoUnavailable(f"PlanSo's login page answered {response.status_code}")
+            raise PlansoUnavailable(f"PlanSo's login page answered {describe_status(response.status_code)}")
         target = resolve_redirect(response)
         sends_form_again = request.method == "POST" and response.status_code in (307, 308)
         request = httpx2.Request(

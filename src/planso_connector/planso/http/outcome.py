@@ -17,9 +17,16 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.planso.http.bounded_response import ResponseTooLarge
+from planso_connector.planso.http.failure_reasons import describe_connection_failure, describe_lost_connection
 from planso_connector.planso.http.request_info import get_info
 
-_NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_NOT_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
 
 OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
 """The statuses by which a server or its proxy says that it can't keep up. A 500 may be one order's page."""
@@ -65,6 +72,8 @@ def classify_status(status: int) -> RequestOutcome:
 def classify_transport_error(error: httpx2.TransportError) -> RequestOutcome:
     if isinstance(error, httpx2.TimeoutException):
         return RequestOutcome.TIMEOUT
+    if isinstance(error, (httpx2.ProxyError, httpx2.UnsupportedProtocol)):
+        return RequestOutcome.UNREACHABLE
     if isinstance(error, httpx2.ConnectError):
         return RequestOutcome.UNREACHABLE if find_certificate_error(error) is None else RequestOutcome.CERTIFICATE
     return RequestOutcome.BROKEN
@@ -81,7 +90,6 @@ def find_certificate_error(error: BaseException | None) -> str | None:
 
 def to_planso_error(error: httpx2.RequestError, page: str, *, is_save: bool) -> PlansoError:
     """The error of the domain, by what to do next, whose text names the page."""
-    name = type(error).__name__
     if isinstance(error, ResponseTooLarge):
         return _too_large_error(error, page, is_save=is_save)
     certificate_error = find_certificate_error(error)
@@ -90,14 +98,17 @@ def to_planso_error(error: httpx2.RequestError, page: str, *, is_save: bool) -> 
             f"{page}: PlanSo's certificate is not accepted ({certificate_error}); nothing was sent"
         )
     if isinstance(error, _NOT_CONNECTED):
-        return PlansoUnavailable(f"{page}: PlanSo can't be reached ({name})")
+        reason = describe_connection_failure(error, uses_proxy=get_info(error.request).uses_proxy)
+        return PlansoUnavailable(f"{page}: PlanSo can't be reached: {reason}")
+    is_timeout = isinstance(error, httpx2.TimeoutException)
     if is_save:
-        return PlansoUnsure(f"{page}: no answer arrived ({name})")
-    if isinstance(error, httpx2.TimeoutException):
-        return PlansoTimeout(f"{page}: PlanSo did not answer in time ({name})")
+        reason = "it took too long" if is_timeout else f"the connection broke off: {describe_lost_connection(error)}"
+        return PlansoUnsure(f"{page}: no answer arrived: {reason}")
+    if is_timeout:
+        return PlansoTimeout(f"{page}: PlanSo did not answer in time")
     if isinstance(error, httpx2.DecodingError):
         return PageChanged(f"{page}: the answer can't be unpacked")
-    return PlansoUnavailable(f"{page}: the connection broke off ({name})")
+    return PlansoUnavailable(f"{page}: the connection broke off: {describe_lost_connection(error)}")
 
 
 def _too_large_error(error: ResponseTooLarge, page: str, *, is_save: bool) -> PlansoError:

@@ -29,6 +29,8 @@ class RequestInfo:
     """None for logins: they are short, and who holds one may wait for them."""
     has_response: bool = False
     """The headers of a response arrived."""
+    uses_proxy: bool = False
+    """It is sent by a proxy."""
     sent_at: float = -math.inf
     """When it was sent last, in seconds of the monotonic clock."""
 

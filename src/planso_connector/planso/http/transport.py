@@ -27,7 +27,8 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         self, url: httpx2.URL, throttle: Throttle, health: PlansoHealth, *, total_timeout: float, max_bytes: int
     ) -> None:
         self.request_count = 0
-        self._url = url
+        self.proxy = _find_proxy(url)
+        """The address of the proxy, which may hold a password; None without one."""
         self._throttle = throttle
         self._health = health
         self._total_timeout = total_timeout
@@ -35,10 +36,16 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
 
     @cached_property
     def _transport(self) -> httpx2.AsyncHTTPTransport:
-        """Made with the first request: loading TLS certificates takes a tenth of the time of a start."""
+        """
+        Made with the first request: loading TLS certificates takes a tenth of the time of a start. Raises
+        UnsupportedProtocol for a proxy of another kind than HTTP.
+        """
         size = self._throttle.concurrency
         limits = httpx2.Limits(max_connections=size, max_keepalive_connections=size)
-        return httpx2.AsyncHTTPTransport(limits=limits, proxy=_find_proxy(self._url))
+        if self.proxy is not None and not self.proxy.startswith(("http://", "https://")):
+            kind = self.proxy.partition("://")[0]
+            raise httpx2.UnsupportedProtocol(f"the proxy is a {kind} one; accepted: http:// and https:// ones")
+        return httpx2.AsyncHTTPTransport(limits=limits, proxy=self.proxy)
 
     async def aclose(self) -> None:
         if "_transport" in vars(self):
@@ -64,6 +71,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         async with self._throttle.slot(urgent=info.is_save or info.is_login) as attempt:  # reads wait for a login too
             self.request_count += 1
             info.sent_at = sent_at = time.monotonic()
+            info.uses_proxy = self.proxy is not None
             outcome: RequestOutcome | None = None
             try:
                 async with asyncio.timeout(self._total_timeout):

@@ -111,7 +111,7 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
     431: {"head_too_large": "The head is too large; accepted: up to 100 headers and 32768 bytes."},
     502: {
         "kept_another_value": "PlanSo kept another value. shop_date ('Werkstattstart'): sent '08.12.2026', kept ''",
-        "cannot_be_reached": "the form of order 130: the connection broke off (ConnectError)",
+        "cannot_be_reached": "the form of order 130: PlanSo can't be reached: it refuses connections on this port",
     },
     503: {"full": "The connector's database '/srv/planso/connector.db' can't be used: the disk is full."},
     504: {
