@@ -23,10 +23,10 @@ _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 class Terminal:
     """A running command and what its terminal shows, without colours."""
 
-    def __init__(self, folder: Path, *arguments: str, columns: int, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str]) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_", "COLUMNS"))}
         self._master, slave = pty.openpty()
-        termios.tcsetwinsize(slave, (24, columns))
+        termios.tcsetwinsize(slave, (24, 80))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "planso_connector", *arguments],
             env={**clean, "TERM": "xterm", **environment},
@@ -65,16 +65,19 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, *arguments: str, columns: int = 80, **environment: str) -> Iterator[Terminal]:
-    """Run the command in `folder`, with no setting in its environment but the given ones; stop it at the end."""
-    shown = Terminal(folder, *arguments, columns=columns, environment=environment)
+def terminal(folder: Path, *arguments: str, **environment: str) -> Iterator[Terminal]:
+    """
+    Run the command in `folder` on 80 columns, with no setting in its environment but the given ones; stop it at the
+    end.
+    """
+    shown = Terminal(folder, *arguments, environment=environment)
     try:
         yield shown
     finally:
         shown.close()
 
 
-def show(folder: Path, *arguments: str, columns: int = 80, **environment: str) -> str:
+def show(folder: Path, *arguments: str) -> str:
     """Everything that the command shows until it ends."""
-    with terminal(folder, *arguments, columns=columns, **environment) as shown:
+    with terminal(folder, *arguments) as shown:
         return shown.read_until("")

@@ -89,6 +89,7 @@ class Connector:
     retention: Retention
     api_keys: ApiKeys
     access_log: AccessLog
+    readiness: ReadinessProbe
     rest: FastAPI
     server: config.ServerConfig
     supervisor: Supervisor
@@ -191,7 +192,8 @@ async def _build(
     syncing = _build_syncing(shared)
     retention = Retention(database, configuration.retention_periods(settings), shared.clock)
     policy = configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS)
-    rest = _build_rest(shared, writing, syncing, policy)
+    readiness = _build_readiness(shared, syncing)
+    rest = _build_rest(shared, writing, syncing, readiness, policy)
     try:
         yield Connector(
             settings=settings,
@@ -208,6 +210,7 @@ async def _build(
             retention=retention,
             api_keys=ApiKeys(database, shared.clock),
             access_log=shared.access_log,
+            readiness=readiness,
             rest=rest,
             server=config.build_config(rest, policy.limits),
             supervisor=shared.supervisor,
@@ -335,20 +338,25 @@ def _build_syncing(shared: _Shared) -> _Syncing:
     return _Syncing(sync, schedule, freshness, orders)
 
 
-def _build_rest(shared: _Shared, writing: _Writing, syncing: _Syncing, policy: RequestPolicy) -> FastAPI:
-    settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
-    readiness = ReadinessProbe(
-        database,
+def _build_readiness(shared: _Shared, syncing: _Syncing) -> ReadinessProbe:
+    return ReadinessProbe(
+        shared.database,
         syncing.freshness,
-        planso,
-        clock,
-        settings.connector_writes,
-        configuration.save_style_origin(settings),
+        shared.planso,
+        shared.clock,
+        shared.settings.connector_writes,
+        configuration.save_style_origin(shared.settings),
         of_process=[
             ProcessCheck("workers", shared.supervisor.find_problem, "all run", required=True),
             ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
     )
+
+
+def _build_rest(
+    shared: _Shared, writing: _Writing, syncing: _Syncing, readiness: ReadinessProbe, policy: RequestPolicy
+) -> FastAPI:
+    settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
     flows = application.Flows(
         order_queries=syncing.orders,
         writer=writing.service,
@@ -390,6 +398,7 @@ async def run_workers(built: Connector, on_filled: Callable[[], None] = lambda: 
         Worker("outbox_claims", built.outbox.run_renewal_loop),
         Worker("schedule", built.schedule.run, may_end=not is_scheduled),
         Worker("access_log", built.access_log.run),
+        Worker("readiness", built.readiness.run),
         Worker("retention", partial(retention_worker.run, built.retention.run, built.clock)),
     )
     async with built.supervisor.run_workers(workers):

@@ -62,7 +62,7 @@ def test_a_listing_says_that_it_is_cut(folder: Path) -> None:
 def test_names_in_messages_are_shown_as_they_are(folder: Path) -> None:
     """A message shows data as it is, on a terminal too."""
     first = json.loads(command_here(folder, "keys", "list", "--json").stdout)[0]
-    assert NAMES[0] in show(folder, "keys", "revoke", first["id"], columns=200)
+    assert NAMES[0] in show(folder, "keys", "revoke", first["id"])
     assert "':9 [b]x'" in command_here(folder, "restore", ":9 [b]x").stderr
 
 

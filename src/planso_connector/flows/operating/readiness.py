@@ -2,13 +2,13 @@
 Readiness: whether the connector can do its work, and what is wrong if it can't.
 
 One read transaction, and at most every few seconds one small write: reads don't notice a full disk, or a file that
-another program has locked.
+another program has locked. A loop checks regularly, so that `since` is when a state began and not when somebody asked.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Instant, format_instant, parse_instant
@@ -16,6 +16,7 @@ from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUna
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.reindex import describe_rebuild
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
@@ -35,6 +36,12 @@ DATABASE_TIMEOUT = 1.4
 WRITE_PROBE_INTERVAL, FAILED_WRITE_PROBE_INTERVAL = 5.0, 1.0
 """Seconds for which the result of a successful probe is reused, and of a failed one."""
 
+WATCH_INTERVAL = 15.0
+"""Seconds between two checks that nobody asked for."""
+
+STUCK_AFTER = 30.0
+"""Seconds that a check takes at most; the database has the least part of it."""
+
 MAX_PENDING_AGE = timedelta(minutes=5)
 """A write that is pending for longer makes the connector `degraded`."""
 
@@ -51,8 +58,8 @@ _REMEDY = (
 @dataclass(frozen=True, slots=True)
 class Check:
     """
-    The result of one check. `words` say what was found; `since` is from when on, as far as this process knows.
-    `required`: if it is not ok, the connector is not ready.
+    The result of one check. `words` say what was found; `since` is when that began, at the earliest the start of the
+    process for what is ok. `required`: if it is not ok, the connector is not ready.
     """
 
     name: str
@@ -133,30 +140,46 @@ class ReadinessProbe:
         self._write_setting = writes
         self._profile = profile or SaveStyleOrigin()
         self._process_checks = of_process
+        self._started = format_instant(clock())
         self._since: dict[str, tuple[bool, Instant]] = {}
         self._probed: tuple[float, _Result] | None = None
         self._probing = asyncio.Lock()
 
+    async def run(self, beat: Heartbeat = no_heartbeat) -> None:
+        """Check regularly until cancelled."""
+        while True:
+            beat(WATCH_INTERVAL + STUCK_AFTER)
+            await asyncio.sleep(WATCH_INTERVAL)
+            await self.check()
+
     async def check(self) -> Readiness:
         found, database = await asyncio.gather(self._read(), self._probe_write())
         unread = (False, "can't be read")
+        mirror_since, writes_since = None, None
         if isinstance(found, _Read):
             schema, writes = self._schema(found.revision), self._writes(found)
             mirror, index = await self._mirror(found.success), self._index(found.rebuild)
+            mirror_since = await self._mirror_since(found.success, is_ok=mirror[0])
+            writes_since = self._writes_since(found)
         else:
             database, schema, writes, mirror, index = (False, found), unread, unread, unread, unread
+        database_since = self._silent_since()
         if (fault := self._database.file_fault) is not None:
-            database = (False, fault.message)
-            self._since["database"] = (False, format_instant(fault.detected_at))
+            database, database_since = (False, fault.message), format_instant(fault.detected_at)
         return Readiness(
             (
-                self._check("database", database, since=self._silent_since()),
+                self._check("database", database, since=database_since),
                 self._check("migrations", schema),
-                self._check("mirror", mirror),
-                self._check("planso_login", self._login()),
+                self._check("mirror", mirror, since=mirror_since),
+                self._check("planso_login", self._login(), since=self._login_since()),
                 self._check("planso_sessions", self._sessions(), required=False),
-                self._check("planso", self._planso_health(), required=False),
-                self._check("writes", writes, required=isinstance(found, _Read) and found.is_workshop_stopped),
+                self._check("planso", self._planso_health(), required=False, since=self._planso_since()),
+                self._check(
+                    "writes",
+                    writes,
+                    required=isinstance(found, _Read) and found.is_workshop_stopped,
+                    since=writes_since,
+                ),
                 self._check("index", index, required=False),
                 self._check("clock", self._clock_offset(), required=False),
                 *(self._check_process(check) for check in self._process_checks),
@@ -165,12 +188,40 @@ class ReadinessProbe:
         )
 
     def _check(self, name: str, result: _Result, *, required: bool = True, since: Instant | None = None) -> Check:
-        """`since`: from when on it is so, if that is known better than by checking now."""
+        """`since`: when the present state began, where that is known better than by checking."""
         ok, words = result
         known = self._since.get(name)
-        if known is None or known[0] != ok:
-            known = self._since[name] = (ok, since or format_instant(self._clock()))
+        if known is None:
+            known = (ok, since if since is not None and not ok else self._started)
+        elif known[0] != ok or (since is not None and not ok and _differs(since, known[1])):
+            known = (ok, since or format_instant(self._clock()))
+        self._since[name] = known
         return Check(name, ok, words, known[1], required)
+
+    async def _mirror_since(self, success: StoredRun | None, *, is_ok: bool) -> Instant | None:
+        if success is None or success.ended_at is None:
+            return self._started
+        if is_ok:
+            return success.ended_at
+        return format_instant(await self._freshness.stale_after(parse_instant(success.ended_at)))
+
+    def _login_since(self) -> Instant | None:
+        decided_at = self._planso.login_status.decided_at
+        return format_instant(decided_at) if decided_at is not None else None
+
+    def _planso_since(self) -> Instant | None:
+        health = self._planso.health
+        since = health.failing_since or health.answering_since
+        return format_instant(since) if since is not None else None
+
+    def _writes_since(self, found: _Read) -> Instant | None:
+        """None while nothing is wrong."""
+        if found.stops:
+            return min(stop.stopped_at for stop in found.stops)
+        if found.pending.oldest is None:
+            return None
+        too_old_at = parse_instant(found.pending.oldest) + MAX_PENDING_AGE
+        return format_instant(too_old_at) if too_old_at <= self._clock() else None
 
     def _silent_since(self) -> Instant | None:
         silent = self._database.seconds_silent
@@ -181,8 +232,8 @@ class ReadinessProbe:
         if problem is None:
             return self._check(check.name, (True, check.ok_message), required=check.required)
         words, since = problem
-        result = self._check(check.name, (False, words), required=check.required)
-        return replace(result, since=format_instant(datetime.fromtimestamp(since, UTC)))
+        began_at = format_instant(datetime.fromtimestamp(since, UTC))
+        return self._check(check.name, (False, words), required=check.required, since=began_at)
 
     async def _read(self) -> _Read | str:
         def work(tx: Transaction) -> _Read:
@@ -295,6 +346,11 @@ class ReadinessProbe:
         if rebuild is None:
             return True, "complete"
         return False, f"{describe_rebuild(rebuild)}; it continues automatically; lookups may miss orders until then"
+
+
+def _differs(one: Instant, other: Instant) -> bool:
+    """By more than a second: some are computed from how long ago they were."""
+    return abs(parse_instant(one) - parse_instant(other)) > timedelta(seconds=1)
 
 
 def _age(passed: timedelta) -> str:

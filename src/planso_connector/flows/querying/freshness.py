@@ -59,13 +59,14 @@ class Freshness:
     async def stale_from(self) -> datetime:
         """When the mirror becomes stale unless a sync succeeds."""
         last_success = await self._sync.last_success_at()
-        return NEVER_FILLED if last_success is None else await self._stale_after(last_success)
+        return NEVER_FILLED if last_success is None else await self.stale_after(last_success)
 
     async def is_stale_given(self, last_success: datetime) -> bool:
         """`is_stale`, where the end of the last successful run is known."""
-        return self._clock() > await self._stale_after(last_success)
+        return self._clock() > await self.stale_after(last_success)
 
-    async def _stale_after(self, last_success: datetime) -> datetime:
+    async def stale_after(self, last_success: datetime) -> datetime:
+        """When the mirror becomes stale after the successful run that ended then."""
         if self._stale_from is None or self._stale_from[0] != last_success:
             # In a thread: the first use of the holidays takes most of a second.
             self._stale_from = last_success, await asyncio.to_thread(self._compute_stale_from, last_success)

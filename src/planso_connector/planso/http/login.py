@@ -41,11 +41,12 @@ class SessionEnded(PlansoUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class LoginStatus:
-    """`last_login_at`: the last accepted login, UTC."""
+    """`last_login_at`: the last accepted login, UTC. `decided_at`: when PlanSo last accepted or rejected one."""
 
     state: Literal["unknown", "logged_in", "rejected"] = "unknown"
     last_login_at: datetime | None = None
     message: str = ""
+    decided_at: datetime | None = None
 
 
 class Account:
@@ -81,13 +82,14 @@ class Account:
 
     async def record_decision(self, *, accepted: bool) -> None:
         """PlanSo answered the login form. Raises LoginRejected, which ends all sessions of the account."""
+        now = clock.now()
         if accepted:
             self.login_counter.record_login(self.now())
-            self.status = LoginStatus("logged_in", clock.now())
+            self.status = LoginStatus("logged_in", now, decided_at=now)
         else:
             for session in self.sessions:
                 session.drop()
-            self.status = LoginStatus("rejected", self.status.last_login_at, REJECTED_MESSAGE)
+            self.status = LoginStatus("rejected", self.status.last_login_at, REJECTED_MESSAGE, now)
         if self._on_login is not None:
             await self._on_login(accepted)
         if not accepted:

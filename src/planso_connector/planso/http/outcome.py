@@ -132,6 +132,8 @@ class PlansoHealth:
         """When a request last ended in ANSWERED or REFUSED."""
         self.failing_since: datetime | None = None
         """The first failure in the current row; None if the last request did not fail."""
+        self.answering_since: datetime | None = None
+        """The first request in the current row that did not fail; None before the first one and while they fail."""
         self.last_failure: RequestOutcome | None = None
         self._clock = clock
         self._on_exchange = on_exchange
@@ -140,7 +142,9 @@ class PlansoHealth:
         now = self._clock()
         if outcome in _WORKING:
             self.last_answered_at, self.failing_since, self.last_failure = now, None, None
+            self.answering_since = self.answering_since or now
         else:
+            self.answering_since = None
             self.failing_since = self.failing_since or now
             self.last_failure = outcome
         if self._on_exchange is not None:
