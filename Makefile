@@ -76,19 +76,24 @@ client: $(RUNTIME) $(CLIENT) ## generate the Python client in dist/client and bu
 clean: ## remove the environment, caches and the demo's data
 	rm -rf .venv tests/typescript/node_modules .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-UV_SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --no-python-downloads --python $(BIN)/python
+# On a terminal uv shows its progress.
+QUIET = $(shell [ -t 2 ] || echo --quiet)
+UV_SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync $(QUIET) --frozen --no-python-downloads --python $(BIN)/python
 
 # --inexact: what another target installed stays.
 $(RUNTIME): pyproject.toml uv.lock | $(UV)
-	$(UV_SYNC) --inexact --no-default-groups
+	@echo "Installing the connector and the packages it runs with, as locked in uv.lock"
+	@$(UV_SYNC) --inexact --no-default-groups
 	@touch $@
 
 $(TESTS): pyproject.toml uv.lock | $(UV)
-	$(UV_SYNC) --inexact --no-default-groups --group test
+	@echo "Installing the packages of the tests, with a PostgreSQL server; once"
+	@$(UV_SYNC) --inexact --no-default-groups --group test
 	@touch $@
 
 $(SETUP): pyproject.toml uv.lock | $(UV)
-	$(UV_SYNC)
+	@echo "Installing the packages of the tests and checks; once"
+	@$(UV_SYNC)
 	@touch $@ $(RUNTIME) $(TESTS)
 
 # Its lock file is its own, and so is its environment: it needs an older typer.
@@ -104,7 +109,9 @@ $(NODE): tests/typescript/package-lock.json
 		|| echo "npm could not install the TypeScript generators; their tests are left out."; fi
 
 $(UV):
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	$(PYTHON) -m venv .venv/uv
-	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	@echo "Setting up .venv, once; half a minute, most of it for downloads"
+	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv/uv
+	@echo "Installing uv $(UV_VERSION), which installs the rest"
+	@.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

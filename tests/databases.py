@@ -69,7 +69,7 @@ class PostgresqlServer:
 
     def __init__(self, folder: Path, binaries: Path, account: pwd.struct_passwd | None) -> None:
         self.folder = folder
-        self._binaries = binaries
+        self.binaries = binaries
         self.account = account
         self._databases = 0
         self._spare: list[str] = []
@@ -98,7 +98,7 @@ class PostgresqlServer:
         """Return another server of the same programs, without a cluster."""
         if self.account is not None:
             os.chown(folder, self.account.pw_uid, self.account.pw_gid)
-        return PostgresqlServer(folder, self._binaries, self.account)
+        return PostgresqlServer(folder, self.binaries, self.account)
 
     def sql(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -156,7 +156,7 @@ class PostgresqlServer:
         account = self.account
         with (self.folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
             subprocess.run(
-                [self._binaries / program, *arguments],
+                [self.binaries / program, *arguments],
                 check=True,
                 timeout=180,
                 stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """`backup` and `restore`."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,21 +14,41 @@ from planso_connector.commands.console import (
     report_errors,
     require_file,
     require_new_file,
+    whole_number,
 )
 from planso_connector.domain import clock
 from planso_connector.store.engine.database import parse_database_url
 from planso_connector.store.maintenance import backup as store_backup
+
+_NAMED_BY_TIME = re.compile(r"planso-connector-\d{8}T\d{6}Z\.db")
 
 
 def backup(
     file: Annotated[
         Path | None, typer.Argument(help="File to write; it must not exist yet. By default named by time.")
     ] = None,
+    directory: Annotated[
+        Path | None, typer.Option(help="Directory for a file named by time, in place of FILE.")
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number(1),
+            metavar="N",
+            help="With --directory: afterwards delete all but the newest N of the files named so there.",
+        ),
+    ] = None,
 ) -> None:
     """Copy the database while the connector runs, verify the copy, and print what is in it."""
+    if directory is not None and file is not None:
+        fail("accepted: FILE, or --directory DIR", code=2)
+    if keep is not None and directory is None:
+        fail("--keep goes with --directory.", code=2)
+    if directory is not None and not directory.is_dir():
+        fail(f"--directory: there is no directory '{directory}'.", code=2)
     with report_errors():
         where = parse_database_url(load_settings().connector_database_url)
-        file = file or Path(f"planso-connector-{clock.now():%Y%m%dT%H%M%SZ}.db")
+        file = file or (directory or Path()) / f"planso-connector-{clock.now():%Y%m%dT%H%M%SZ}.db"
         if not isinstance(where, Path):
             from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
@@ -36,6 +57,19 @@ def backup(
         require_new_file(file, "FILE")
         copied = store_backup.copy_database(where, file)
         out.print(f"{file}: whole, {_rows(copied)}, revision {copied.revision}.")
+    if directory is not None and keep is not None:
+        _delete_old_backups(directory, keep)
+
+
+def _delete_old_backups(directory: Path, keep: int) -> None:
+    """Delete all but the newest `keep` backups that were named by time."""
+    by_time = sorted((file for file in directory.iterdir() if _NAMED_BY_TIME.fullmatch(file.name)), reverse=True)
+    for file in by_time[keep:]:
+        try:
+            file.unlink()
+        except OSError as error:
+            fail(f"{file} can't be deleted: {error.strerror or error}.")
+        out.print(f"{file}: deleted, {keep} newer ones are kept.")
 
 
 def restore(
