@@ -385,8 +385,9 @@ def describe_readable_env_file() -> list[str]:
         is_readable = bool(path.stat().st_mode & stat.S_IROTH)
     except OSError:
         return []
-    passwords = ("planso_password", "connector_database_url")
-    if not is_readable or not any(DotEnvSettingsSource(Settings).env_vars.get(name) for name in passwords):
+    held = DotEnvSettingsSource(Settings).env_vars
+    has_password = held.get("planso_password") or _DATABASE_SECRETS.search(held.get("connector_database_url") or "")
+    if not is_readable or not has_password:
         return []
     return [f"Every user of this machine can read {path}, which holds a password; `chmod 600 {path}` prevents that."]
 

@@ -55,6 +55,19 @@ def test_a_name_that_is_no_setting_is_reported(tmp_path: Path) -> None:
     assert done.stderr.count("is not a setting") == 2
 
 
+def test_a_password_that_others_can_read_is_reported(tmp_path: Path) -> None:
+    """A `.env` with a password and for all to read is reported with the remedy; not after it, nor without a password."""
+    file = tmp_path / ".env"
+    for content, mode, is_reported in (
+        ("PLANSO_PASSWORD=x", 0o644, True),
+        ("PLANSO_PASSWORD=x", 0o600, False),
+        ("CONNECTOR_DATABASE_URL=sqlite:///connector.db", 0o644, False),
+    ):
+        file.write_text(content)
+        file.chmod(mode)
+        assert ("`chmod 600 .env`" in command_here(tmp_path, "migrate").stderr) is is_reported
+
+
 def test_commands_make_no_empty_database(tmp_path: Path) -> None:
     """Commands that read a missing database say where it was looked for, and do not create it."""
     for arguments in (
