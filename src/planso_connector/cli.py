@@ -178,11 +178,11 @@ async def _serve(settings: Settings, sandbox_url: str | None = None) -> None:
             print_message(f"The connector listens on {listening_sockets.format_urls(sockets)}; /docs explains it.")
 
         def print_filled() -> None:
-            if err.is_terminal:  # after the log lines of the sync; a log file has them already
+            if err.shows_to_person:  # after the log lines of the sync; a log file has them already
                 print_message("The mirror is filled.")
                 print_addresses()
 
-        if err.is_terminal and await built.sync.is_mirror_empty():
+        if err.shows_to_person and await built.sync.is_mirror_empty():
             print_message(
                 "The mirror is empty: the first sync reads every order from PlanSo, with two requests each. "
                 "GET /api/sync/status says how far it is."

@@ -56,7 +56,7 @@ def test_a_name_that_is_no_setting_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_password_that_others_can_read_is_reported(tmp_path: Path) -> None:
-    """A `.env` with a password and for all to read is reported with the remedy; not after it, nor without a password."""
+    """A `.env` with a password and for all to read is reported with the remedy; not after it, or without a password."""
     file = tmp_path / ".env"
     for content, mode, is_reported in (
         ("PLANSO_PASSWORD=x", 0o644, True),

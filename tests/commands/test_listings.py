@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from tests.command_line import command_here
 from tests.service import running_on_sqlite

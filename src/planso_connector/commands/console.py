@@ -42,6 +42,11 @@ class PlainConsole(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
+    @property
+    def shows_to_person(self) -> bool:
+        """Whether it writes to a terminal; `is_terminal` may be forced by FORCE_COLOR in a pipe."""
+        return self.file.isatty()
+
     def print(self, *objects: Any, **options: Any) -> None:
         options.setdefault("soft_wrap", True)
         super().print(*(_escape_control(one) if isinstance(one, str) else one for one in objects), **options)
@@ -66,15 +71,17 @@ def print_json(document: object) -> None:
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
     """
-    Print rows in columns, cutting nothing. In a pipe each row is one line. On a terminal that is too narrow, each row
-    becomes a block of `name  value` lines, or is wrapped within its columns if there is no header.
+    Print rows in columns, cutting nothing; short rows end in empty cells. In a pipe each row is one line. On a terminal
+    that is too narrow, each row becomes a block of `name  value` lines, or is wrapped within its columns if there is no
+    header.
     """
-    cells = [[_escape_control(cell).replace("\n", " ") for cell in row] for row in rows]
+    count = max(map(len, (header, *rows)))
+    cells = [[_escape_control(cell).replace("\n", " ") for cell in row] + [""] * (count - len(row)) for row in rows]
     table = [[*header], *cells] if header else cells
     if not table:
         return
     widths = [max(cell_len(cell) for cell in column) for column in zip(*table, strict=True)]
-    if not out.is_terminal or sum(widths) + len(_GAP) * (len(widths) - 1) <= out.width:
+    if not out.shows_to_person or sum(widths) + len(_GAP) * (len(widths) - 1) <= out.width:
         for number, row in enumerate(table):
             _print_line(row, widths, is_header=bool(header) and number == 0)
     elif header:
@@ -197,7 +204,9 @@ def require_new_file(path: Path, option: str) -> None:
 
 def configure_logs(settings: Settings, *, quiet: bool = False) -> None:
     level = "warning" if quiet and settings.connector_log_level == "info" else settings.connector_log_level
-    as_text = settings.connector_log_format == "text" or (settings.connector_log_format == "auto" and err.is_terminal)
+    as_text = settings.connector_log_format == "text" or (
+        settings.connector_log_format == "auto" and err.shows_to_person
+    )
     logs.configure(level, settings.secrets(), as_text=as_text)
 
 

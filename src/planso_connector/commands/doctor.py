@@ -94,7 +94,7 @@ async def _report(examination: AsyncGenerator[Finding, None], *, as_json: bool) 
 
 
 async def _examine(settings: Settings, order: int | None) -> AsyncGenerator[Finding, None]:
-    if err.is_terminal:
+    if err.shows_to_person:
         err.print(f"Each page of PlanSo may take up to {settings.planso_timeout:g} s (PLANSO_TIMEOUT).")
     with _keep_no_new_database(settings) as kept:
         async with root.open_connector(kept) as built:

@@ -255,7 +255,7 @@ def test_the_commands(tmp_path: Path) -> None:
         assert (back.exit_code, service.sandbox.snapshot(first)) == (0, done.before), back.stderr
 
         accept = ("--order", str(first), "--accept", "f_none", "--yes")
-        assert command_here(tmp_path, "writes", "resume", *accept, **environment).exit_code == 1
+        assert command_here(tmp_path, "writes", "resume", *accept, **environment).exit_code == 2
         assert command_here(tmp_path, "writes", "resume", "--order", str(first), **environment).exit_code == 1
         assert put(service, first, person="X").status_code == 503
         accept = ("--order", str(first), "--accept", done.names[PHONE], "--yes")
