@@ -68,6 +68,8 @@ Snapshot = Mapping[str, ControlState]
 
 def find_changed_columns(first: Snapshot, second: Snapshot) -> set[str]:
     """The columns that differ between two readings, or that only one has."""
+    if first is second:
+        return set()
     common = first.keys() & second.keys()
     return (first.keys() ^ second.keys()) | {
         column for column in common if not first[column].is_identical(second[column])

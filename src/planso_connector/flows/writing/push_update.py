@@ -73,6 +73,7 @@ class _Save:
     read_at: Instant
     """When the form was read."""
     before: Snapshot
+    sent: Snapshot
     volatile: frozenset[str]
     """The columns in which the last two readings before the save differ."""
     outcome: PlansoUnsure | PlansoRefused | None = None
@@ -185,13 +186,13 @@ class UpdatePush:
                 resolved, plan, notes = await self._plan(claim, form, mirrored, read_at)
                 before = take_snapshot(form)
                 volatile = frozenset(find_changed_columns(take_snapshot(previous), before))
-                save = _Save(form, plan, resolved, notes, read_at, before, volatile)
+                sent = take_snapshot(form, plan)
+                save = _Save(form, plan, resolved, notes, read_at, before, sent, volatile)
                 return await self._send(claim, save) if plan.new_values else save
         raise AssertionError("the last reading is saved")
 
     async def _send(self, claim: Claim, save: _Save) -> _Save:
-        sent = take_snapshot(save.form, save.plan)
-        unrequested = (column for column, state in save.before.items() if state.is_identical(sent[column]))
+        unrequested = (column for column, state in save.before.items() if state.is_identical(save.sent[column]))
         controls = {column: list(save.before[column].values) for column in unrequested}
         outcome = await claim.send(
             lambda: self._planso.save(save.form, save.plan),
@@ -217,7 +218,7 @@ class UpdatePush:
         after = await self._live.read_after_save(
             save.order_id, save.resolved, _other_values(saved, save.resolved), action
         )
-        now, sent = after.form, take_snapshot(saved, plan)
+        now, sent = after.form, save.sent
         mismatches = [
             *(
                 mismatch

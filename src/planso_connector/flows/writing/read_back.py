@@ -137,7 +137,7 @@ class LiveFormReader:
     ) -> Form:
         not_found = NotFound(f"There is no order {order_id} in PlanSo.", read_at=format_instant(self._clock()))
         try:
-            form = await self._planso.read_form(order_id)
+            form = await self._planso.read_form(order_id, previous)
         except FormMissing:
             if await self.is_listed(order_id):
                 raise
@@ -216,7 +216,7 @@ class LiveFormReader:
             read_at = format_instant(self._clock())
             try:
                 with urgent_requests(begin_by=loop.time() + START_TIMEOUT):
-                    form = await self._planso.read_form(order_id)
+                    form = await self._planso.read_form(order_id, readings[-1] if readings else None)
             except PlansoError as error:
                 failures += 1
                 if failures == len(RETRY_PAUSES):
@@ -249,7 +249,7 @@ class LiveFormReader:
         assert form.order_id is not None, "the form of an existing order"
         try:
             shows_another = await self._shows_another(form.order_id)
-            return shows_another and not (await self._planso.read_form(form.order_id)).find_differences(form)
+            return shows_another and not (await self._planso.read_form(form.order_id, form)).find_differences(form)
         except PlansoError:
             return False
 

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx2
@@ -28,7 +29,6 @@ from planso_connector.domain.order import BoardEntry, PartsReading
 from planso_connector.planso.http.bounded_response import ACCEPT_ENCODING, MAX_LARGE_RESPONSES, LargeResponseSlot
 from planso_connector.planso.http.decoding import (
     MAX_BOARD_JSON_VALUES,
-    MAX_JSON_VALUES,
     NotJson,
     TooManyJsonValues,
     decode_response,
@@ -153,19 +153,30 @@ class PlansoClient:
     async def read_board(self) -> list[BoardEntry]:
         """All current orders. Raises PlansoUnavailable, LoginRejected, PageChanged, as every method that reads does."""
         parameters = {"m": self._profile.calls.board, "filterID": ""}
-        return await self._read("the list of orders", "list", "POST", parameters, parse_board)
 
-    async def read_form(self, order_id: int) -> Form:
-        """The order's form now. An unknown order has a blank one (`is_blank`), or raises PageChanged."""
-        return await self._read_form("update", order_id, f"the form of order {order_id}")
+        def parse(response: httpx2.Response) -> list[BoardEntry]:
+            return parse_board(parse_json(response, MAX_BOARD_JSON_VALUES))
+
+        return await self._read("the list of orders", "list", "POST", parameters, parse)
+
+    async def read_form(self, order_id: int, previous: Form | None = None) -> Form:
+        """
+        The order's form now: `previous`, an earlier reading, where PlanSo sent the same bytes again. An unknown order
+        has a blank one (`is_blank`), or raises PageChanged.
+        """
+        return await self._read_form("update", order_id, f"the form of order {order_id}", previous)
 
     async def read_blank_form(self) -> Form:
         """The form for a new order."""
         return await self._read_form("insert", None, "the empty form")
 
-    async def _read_form(self, submode: str, order_id: int | None, page: str) -> Form:
-        def parse(answer: Any) -> Form:
-            form = Form.parse(_require_object(answer, page), self._profile, order_id)
+    async def _read_form(self, submode: str, order_id: int | None, page: str, previous: Form | None = None) -> Form:
+        def parse(response: httpx2.Response) -> Form:
+            source = response.headers.get("content-type", ""), response.content
+            if previous is not None and previous.is_from(source, self._profile, order_id):
+                return previous
+            answer = _require_object(parse_json(response), page)
+            form = replace(Form.parse(answer, self._profile, order_id), source=source)
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
             form.read_fields()  # here, in the parser's thread, because it takes long on a large form
@@ -185,8 +196,8 @@ class PlansoClient:
         page = f"the parts of order {order_id}"
         parameters = {"m": self._profile.calls.parts, "ID": str(order_id)}
 
-        def parse(answer: Any) -> PartsReading:
-            return parse_parts(_require_object(answer, page), self._profile.parts, order_id)
+        def parse(response: httpx2.Response) -> PartsReading:
+            return parse_parts(_require_object(parse_json(response), page), self._profile.parts, order_id)
 
         return await self._read(page, "parts", "GET", parameters, parse, order_id)
 
@@ -199,7 +210,11 @@ class PlansoClient:
         """The tab `name`, one of `tab_names`."""
         parameters = tab_parameters(name, self._profile.calls.tabs, order_id)
         page = f"the tab {name} of order {order_id}"
-        return await self._read(page, name, "GET", parameters, lambda answer: parse_tab(name, answer), order_id)
+
+        def parse(response: httpx2.Response) -> ParsedTab:
+            return parse_tab(name, parse_json(response))
+
+        return await self._read(page, name, "GET", parameters, parse, order_id)
 
     @asynccontextmanager
     async def hold_slot(self) -> AsyncIterator[None]:
@@ -296,11 +311,11 @@ class PlansoClient:
         kind: str,
         method: str,
         parameters: Mapping[str, str],
-        parse: Callable[[Any], T],
+        parse: Callable[[httpx2.Response], T],
         order_id: int | None = None,
     ) -> T:
         """
-        Send the request and parse the JSON of the response. `page`: its name in messages. `kind`: `list`, `form`,
+        Send the request and parse the response. `page`: its name in messages. `kind`: `list`, `form`,
         `parts` or a tab's name, as in `PageChanged.page`. A PageChanged goes to `on_page_changed` first.
         """
         info = RequestInfo(
@@ -316,7 +331,7 @@ class PlansoClient:
                 await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
                 if not response.is_success:
                     raise PlansoUnavailable(f"{page}: PlanSo answered {describe_status(response.status_code)}")
-                return await run_parser(len(response.content), lambda: _parse_response(response, page, kind, parse))
+                return await run_parser(len(response.content), lambda: _parse_response(response, page, parse))
         except FormMissing:
             raise
         except PageChanged as error:
@@ -414,10 +429,10 @@ class PlansoClient:
             raise login_error from error
 
 
-def _parse_response(response: httpx2.Response, page: str, kind: str, parse: Callable[[Any], T]) -> T:
+def _parse_response(response: httpx2.Response, page: str, parse: Callable[[httpx2.Response], T]) -> T:
     """Raises PageChanged with the redacted response as its content, PageTooLarge without."""
     try:
-        return parse(parse_json(response, MAX_BOARD_JSON_VALUES if kind == "list" else MAX_JSON_VALUES))
+        return parse(response)
     except FormMissing:
         raise
     except (TooManyJsonValues, PageTooLarge) as error:

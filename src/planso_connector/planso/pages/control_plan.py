@@ -3,7 +3,7 @@ Plan a save by control names and submitted values, as to write a damaged form's 
 `change_plan` plans by fields.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES
@@ -60,6 +60,19 @@ def sent_texts(control: Control, value: ControlValue) -> tuple[str, ...]:
         return (control.value,) if value else ()
     texts = tuple(control.options[i].value for i in value if not control.options[i].disabled)
     return (",".join(texts),) if control.type == "hidden" else texts
+
+
+def serialise_control(control: Control, new_value: ControlValue | None, known: Collection[str] = ()) -> tuple[str, ...]:
+    """
+    What a browser sends for one control; nothing for an unchecked box. `known`: names of the controls of which it was
+    seen that a browser sends what a script fills in.
+    """
+    if not control.is_sent and (new_value is None or not control.is_outside):
+        return ()
+    has_text = control.type not in ("select", "checkbox", "radio")
+    if new_value is None and control.script_value is not None and control.name in known and has_text:
+        return (control.script_value.value or "",)
+    return sent_texts(control, current_value(control) if new_value is None else new_value)
 
 
 def current_value(control: Control) -> ControlValue:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from planso_connector.domain.notes import RequestNote, shorten
 from planso_connector.domain.order import LABEL_PREFIX, FormReading, OversizedText, UnreadableValue
 from planso_connector.domain.saving.equivalence import Equivalence
 from planso_connector.planso.pages import control_plan, control_values
-from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue, plan_field_changes
+from planso_connector.planso.pages.change_plan import ChangePlan, plan_field_changes
 from planso_connector.planso.pages.control import Control, FormEntry
 from planso_connector.planso.pages.field_locator import FieldLocation, FieldLocator
 from planso_connector.planso.pages.markup import FormMarkup, parse_form_markup
@@ -28,6 +28,7 @@ from planso_connector.planso.pages.section_titles import classify_party
 from planso_connector.planso.pages.text import to_one_line
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.encoding import urlencode
+from planso_connector.planso.saving.form_snapshot import FormColumns
 from planso_connector.planso.saving.tokens import extract_form_tokens
 
 _SCRIPT_MEMBERS = ("functions", "js")
@@ -47,6 +48,8 @@ class Form:
     profile: Profile
     tokens: Mapping[str, str] = field(default_factory=dict)
     """By name the tokens that a save needs (profile, `[save.tokens]`), as far as the answer held them."""
+    source: tuple[str, bytes] | None = field(default=None, compare=False, repr=False)
+    """The content type and the bytes of the response; None where it was parsed from something else."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None) -> Form:
@@ -72,6 +75,10 @@ class Form:
         if not markup.entries and content.strip():
             raise PageChanged(f"{name} holds no labelled control")
         return cls(order_id, markup, profile, extract_form_tokens(profile.save, answer, markup))
+
+    def is_from(self, source: tuple[str, bytes], profile: Profile, order_id: int | None) -> bool:
+        """Whether it is what parsing this response would give."""
+        return self.profile is profile and self.order_id == order_id and self.source == source
 
     # -- reading
 
@@ -227,7 +234,7 @@ class Form:
         return [
             (control.name, text)
             for control in self.markup.controls
-            for text in serialise_control(control, new_values.get(control.index), self.profile.save.known)
+            for text in control_plan.serialise_control(control, new_values.get(control.index), self.profile.save.known)
         ]
 
     def serialise_changed_pairs(self, plan: ChangePlan) -> list[tuple[str, str]]:
@@ -281,8 +288,15 @@ class Form:
         before = saved.write_target(path) if saved is not None else None
         return control_values.check_equivalence(entry, kind, value, before)
 
+    @cached_property
+    def columns(self) -> FormColumns:
+        """All controls, as snapshots have them."""
+        return FormColumns(self.markup)
+
     def find_differences(self, other: Form) -> list[tuple[str, str, str]]:
         """Labels that show different things in two readings: label, here, there. Hidden tokens don't count."""
+        if other is self:
+            return []
         mine, theirs = _number_entries(self.markup.entries), _number_entries(other.markup.entries)
         differences = []
         for key in mine | theirs:
@@ -326,16 +340,3 @@ def _comparable(entry: FormEntry) -> object:
     if entry.is_choice:
         return [(entry.choices[i].value, entry.choices[i].text) for i in entry.selected_indexes]
     return entry.display_text.replace("\r\n", "\n")
-
-
-def serialise_control(control: Control, new_value: ControlValue | None, known: Collection[str] = ()) -> tuple[str, ...]:
-    """
-    What a browser sends for one control; nothing for an unchecked box. `known`: names of the controls of which it was
-    seen that a browser sends what a script fills in.
-    """
-    if not control.is_sent and (new_value is None or not control.is_outside):
-        return ()
-    has_text = control.type not in ("select", "checkbox", "radio")
-    if new_value is None and control.script_value is not None and control.name in known and has_text:
-        return (control.script_value.value or "",)
-    return control_plan.sent_texts(control, control_plan.current_value(control) if new_value is None else new_value)

@@ -1,36 +1,78 @@
 """Take a snapshot of a form, as it was read or as a plan would send it. Pure."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
-from planso_connector.domain.saving.snapshot import ControlState
+from planso_connector.domain.saving.snapshot import ControlState, Snapshot
 from planso_connector.domain.values import is_empty_value
 from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue
 from planso_connector.planso.pages.control import NEVER_SENT_TYPES, Control, FormEntry
-from planso_connector.planso.pages.form_parser import Form, serialise_control
+from planso_connector.planso.pages.control_plan import serialise_control
+from planso_connector.planso.pages.markup import FormMarkup
+
+if TYPE_CHECKING:
+    from planso_connector.planso.pages.form_parser import Form
 
 _BOX_TYPES = ("checkbox", "radio")
 
 
-def take_snapshot(form: Form, plan: ChangePlan | None = None) -> dict[str, ControlState]:
+def take_snapshot(form: Form, plan: ChangePlan | None = None) -> Snapshot:
     """
     The state of every control by its name, in the form's order; one without a name by its label and label index.
     Buttons and file inputs are left out: they hold nothing of the order.
     """
-    entries, label_indexes = _index_labels(form.markup.entries)
+    return form.columns.states if plan is None else form.columns.apply_plan(plan)
+
+
+class _Column(NamedTuple):
+    """The controls that share a name, with their label and how many equal labels precede it."""
+
+    label: str
+    label_index: int
+    controls: Sequence[Control]
+
+
+class FormColumns:
+    """The controls of one form by column. A form that is compared several times builds their states once."""
+
+    def __init__(self, markup: FormMarkup) -> None:
+        self._columns = _group_controls(markup)
+
+    @cached_property
+    def states(self) -> Snapshot:
+        """The state of each column as the form was read."""
+        return {name: _build_state(name, column, {}) for name, column in self._columns.items()}
+
+    def apply_plan(self, plan: ChangePlan) -> Snapshot:
+        """The state of each column as the plan would send it: only those with a new value differ."""
+        new_values = plan.new_values
+        changed = {
+            name: _build_state(name, column, new_values)
+            for name, column in self._columns.items()
+            if any(control.index in new_values for control in column.controls)
+        }
+        return {**self.states, **changed}
+
+
+def _group_controls(markup: FormMarkup) -> dict[str, _Column]:
+    entries, label_indexes = _index_labels(markup.entries)
     groups: dict[str, list[Control]] = {}
-    for control in form.markup.controls:
-        entry = entries.get(control.index)
-        column = control.name or (f"{entry.label} #{label_indexes[entry]}" if entry is not None else "")
-        if column and control.type not in NEVER_SENT_TYPES:
-            groups.setdefault(column, []).append(control)
-    new_values = plan.new_values if plan is not None else {}
-    states = {}
-    for column, controls in groups.items():
+    for control in markup.controls:
+        name = control.name
+        if not name and (entry := entries.get(control.index)) is not None:
+            name = f"{entry.label} #{label_indexes[entry]}"
+        if name and control.type not in NEVER_SENT_TYPES:
+            groups.setdefault(name, []).append(control)
+    columns = {}
+    for name, controls in groups.items():
         entry = next((entries[control.index] for control in controls if control.index in entries), None)
         label, label_index = (entry.label, label_indexes[entry]) if entry is not None else ("", 0)
-        states[column] = _build_state(column, label, label_index, controls, new_values)
-    return states
+        columns[name] = _Column(label, label_index, controls)
+    return columns
 
 
 def _index_labels(entries: Sequence[FormEntry]) -> tuple[dict[int, FormEntry], dict[FormEntry, int]]:
@@ -46,14 +88,12 @@ def _index_labels(entries: Sequence[FormEntry]) -> tuple[dict[int, FormEntry], d
     return by_control, label_indexes
 
 
-def _build_state(
-    column: str, label: str, label_index: int, controls: Sequence[Control], new_values: Mapping[int, ControlValue]
-) -> ControlState:
+def _build_state(name: str, column: _Column, new_values: Mapping[int, ControlValue]) -> ControlState:
     values: list[str] = []
     shown: list[str] = []
     is_empty, options = True, frozenset[tuple[str, str]]()
-    has_box = any(control.type == "checkbox" for control in controls)
-    for control in controls:
+    has_box = any(control.type == "checkbox" for control in column.controls)
+    for control in column.controls:
         new = new_values.get(control.index)
         filled = control.script_value if new is None and control.is_sent else None
         values += [filled.value] if filled is not None and filled.value is not None else serialise_control(control, new)
@@ -65,9 +105,9 @@ def _build_state(
             shown.append(text)
         if control.options:
             options = frozenset((option.value, option.text) for option in control.options)
-    is_sent = any(control.is_sent for control in controls)
+    is_sent = any(control.is_sent for control in column.controls)
     text = ", ".join(dict.fromkeys(shown))
-    return ControlState(column, label, label_index, tuple(values), text, is_empty, options, is_sent)
+    return ControlState(name, column.label, column.label_index, tuple(values), text, is_empty, options, is_sent)
 
 
 def _read_shown(control: Control, new: ControlValue | None) -> tuple[str, bool]:
