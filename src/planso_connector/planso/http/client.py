@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,7 +19,6 @@ from planso_connector.domain import clock
 from planso_connector.domain.errors import (
     LoginRejected,
     PageChanged,
-    PageTooLarge,
     PlansoError,
     PlansoTimeout,
     PlansoUnavailable,
@@ -27,16 +26,11 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.order import BoardEntry, PartsReading
 from planso_connector.planso.http.bounded_response import ACCEPT_ENCODING, MAX_LARGE_RESPONSES, LargeResponseSlot
-from planso_connector.planso.http.decoding import (
-    MAX_BOARD_JSON_VALUES,
-    NotJson,
-    TooManyJsonValues,
-    decode_response,
-    parse_json,
-)
+from planso_connector.planso.http.decoding import MAX_BOARD_JSON_VALUES, decode_response, parse_json
 from planso_connector.planso.http.failure_reasons import describe_status
 from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
 from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
+from planso_connector.planso.http.page_parsing import get_source, parse_page, require_object
 from planso_connector.planso.http.parser_thread import run_parser
 from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, get_info
 from planso_connector.planso.http.session_auth import SessionAuth
@@ -47,7 +41,6 @@ from planso_connector.planso.http.urls import get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form, FormMissing
-from planso_connector.planso.pages.page_masking import redact_content
 from planso_connector.planso.pages.parts_parser import parse_parts
 from planso_connector.planso.pages.tab_parser import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
@@ -66,9 +59,6 @@ BOARD_SIZE_FACTOR = 2
 
 TOTAL_TIMEOUT_FACTOR = 2
 """A response may take this many times the timeout in all; the timeout itself restarts with each byte."""
-
-_MAX_REDIRECTS = 100
-"""httpx2 counts the steps of the authentication as redirects: eight sessions with a redirected login each."""
 
 
 class PlansoClient:
@@ -111,12 +101,21 @@ class PlansoClient:
         self._transport = ThrottledTransport(
             self._app, throttle, self.health, total_timeout=self.max_request_seconds, max_bytes=max_answer
         )
-        self._client = httpx2.AsyncClient(
-            headers={"User-Agent": f"planso-connector/{__version__}", "Accept-Encoding": ACCEPT_ENCODING},
-            timeout=timeout,
-            max_redirects=_MAX_REDIRECTS,
-            transport=self._transport,
-        )
+        self._timeouts = httpx2.Timeout(timeout).as_dict()
+        self._page_headers = {
+            "Accept": "*/*",
+            "Accept-Encoding": ACCEPT_ENCODING,
+            "Connection": "keep-alive",
+            "User-Agent": f"planso-connector/{__version__}",
+        }
+        ajax_headers = {
+            **self._page_headers,
+            "X-Requested-With": "XMLHttpRequest",
+            "Accept": "application/json, text/javascript, */*; q=0.01",
+            "Referer": str(self._app),
+        }
+        self._headers = {"GET": ajax_headers, "POST": {**ajax_headers, "Origin": get_origin(self._app)}}
+        """As a browser sends them, by method."""
         self._credentials = (username, password)
         self._rejected_logins: set[bytes] = set()
         self._salt = secrets.token_bytes(16)
@@ -146,7 +145,7 @@ class PlansoClient:
         return self._account.status
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     # -- reading
 
@@ -171,12 +170,13 @@ class PlansoClient:
         return await self._read_form("insert", None, "the empty form")
 
     async def _read_form(self, submode: str, order_id: int | None, page: str, previous: Form | None = None) -> Form:
+        def reuse(response: httpx2.Response) -> Form | None:
+            is_same = previous is not None and previous.is_from(get_source(response), self._profile, order_id)
+            return previous if is_same else None
+
         def parse(response: httpx2.Response) -> Form:
-            source = response.headers.get("content-type", ""), response.content
-            if previous is not None and previous.is_from(source, self._profile, order_id):
-                return previous
-            answer = _require_object(parse_json(response), page)
-            form = replace(Form.parse(answer, self._profile, order_id), source=source)
+            answer = require_object(parse_json(response), page)
+            form = replace(Form.parse(answer, self._profile, order_id), source=get_source(response))
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
             form.read_fields()  # here, in the parser's thread, because it takes long on a large form
@@ -190,14 +190,14 @@ class PlansoClient:
             "call_back_class": self._profile.calls.form_call_back_class,
             "callback": "",
         }
-        return await self._read(page, "form", "POST", parameters, parse, order_id)
+        return await self._read(page, "form", "POST", parameters, parse, order_id, reuse)
 
     async def read_parts(self, order_id: int) -> PartsReading:
         page = f"the parts of order {order_id}"
         parameters = {"m": self._profile.calls.parts, "ID": str(order_id)}
 
         def parse(response: httpx2.Response) -> PartsReading:
-            return parse_parts(_require_object(parse_json(response), page), self._profile.parts, order_id)
+            return parse_parts(require_object(parse_json(response), page), self._profile.parts, order_id)
 
         return await self._read(page, "parts", "GET", parameters, parse, order_id)
 
@@ -294,14 +294,15 @@ class PlansoClient:
         await self._log_out(auth)
 
     async def _send_login(self, auth: SessionAuth) -> None:
-        await self._send("GET", self._app, auth, "the login page", RequestInfo("login", is_login=True))
+        info = RequestInfo("login", is_login=True)
+        await self._send("GET", self._app, auth, "the login page", info, self._page_headers)
 
     async def _log_out(self, auth: SessionAuth) -> None:
         """Errors are ignored, as an unused session expires."""
         parameters = {"m": self._profile.calls.logout}
         with suppress(PlansoError):
             info = RequestInfo("logout", is_save=True)
-            await self._send("GET", self._do, auth, "the logout", info, params=parameters)
+            await self._send("GET", self._do, auth, "the logout", info, self._page_headers, params=parameters)
 
     # -- requests
 
@@ -313,10 +314,11 @@ class PlansoClient:
         parameters: Mapping[str, str],
         parse: Callable[[httpx2.Response], T],
         order_id: int | None = None,
+        reuse: Callable[[httpx2.Response], T | None] = lambda _: None,
     ) -> T:
         """
-        Send the request and parse the response. `page`: its name in messages. `kind`: `list`, `form`,
-        `parts` or a tab's name, as in `PageChanged.page`. A PageChanged goes to `on_page_changed` first.
+        Send the request, and parse the response unless `reuse` has it parsed. `page`: its name in messages. `kind`:
+        `list`, `form`, `parts` or a tab's name, as in PageChanged. A PageChanged goes to `on_page_changed` first.
         """
         info = RequestInfo(
             f"tab {kind}" if kind in self._profile.calls.tabs else kind,
@@ -324,14 +326,16 @@ class PlansoClient:
             is_retryable=True,
             max_bytes=self._max_response_bytes * (BOARD_SIZE_FACTOR if kind == "list" else 1),
         )
-        auth, headers = self.sessions.current, self._headers(method)
+        auth, headers = self.sessions.current, self._headers[method]
         try:
             with LargeResponseSlot(self._large_slots) as info.large_slot:
-                response = await self._send(method, self._do, auth, page, info, params=parameters, headers=headers)
+                response = await self._send(method, self._do, auth, page, info, headers, params=parameters)
                 await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
                 if not response.is_success:
                     raise PlansoUnavailable(f"{page}: PlanSo answered {describe_status(response.status_code)}")
-                return await run_parser(len(response.content), lambda: _parse_response(response, page, parse))
+                if (known := reuse(response)) is not None:
+                    return known
+                return await run_parser(len(response.content), lambda: parse_page(response, page, parse))
         except FormMissing:
             raise
         except PageChanged as error:
@@ -362,8 +366,8 @@ class PlansoClient:
                 self.sessions.current,
                 page,
                 info,
+                {**self._headers[encoded.method], **encoded.headers},
                 params=list(encoded.query),
-                headers={**self._headers(encoded.method), **encoded.headers},
                 content=encoded.body or None,
             )
             answer = await run_parser(len(response.content), lambda: parse_save_response(response, style.answer, page))
@@ -390,30 +394,30 @@ class PlansoClient:
         page, url = "the page with a save's token", httpx2.URL(self._base + path)
         info = RequestInfo()
         with LargeResponseSlot(self._large_slots) as info.large_slot:
-            headers = {"Accept": "text/html"}
-            response = await self._send("GET", url, self.sessions.current, page, info, headers=headers)
+            headers = {**self._page_headers, "Accept": "text/html"}
+            response = await self._send("GET", url, self.sessions.current, page, info, headers)
             if not response.is_success:
                 raise PlansoUnavailable(
                     f"{page}: PlanSo answered {describe_status(response.status_code)}; nothing was sent"
                 )
             return await run_parser(len(response.content), lambda: extract_page_values(decode_response(response)))
 
-    def _headers(self, method: str) -> dict[str, str]:
-        headers = {
-            "X-Requested-With": "XMLHttpRequest",
-            "Accept": "application/json, text/javascript, */*; q=0.01",
-            "Referer": str(self._app),
-        }
-        return headers if method == "GET" else {**headers, "Origin": get_origin(self._app)}
-
     async def _send(
-        self, method: str, url: httpx2.URL, auth: SessionAuth, page: str, info: RequestInfo, **options: Any
+        self,
+        method: str,
+        url: httpx2.URL,
+        auth: SessionAuth,
+        page: str,
+        info: RequestInfo,
+        headers: Mapping[str, str],
+        **options: Any,
     ) -> httpx2.Response:
-        """Send a request within a session. `options`: of httpx2's `build_request`. Errors name the page."""
+        """Send a request within a session. `options`: of httpx2's Request. Errors name the page."""
         info.holds_slot = self.throttle.is_slot_held
-        request = self._client.build_request(method, url, extensions={EXTENSION: info}, **options)
+        extensions = {EXTENSION: info, "timeout": self._timeouts}
+        request = httpx2.Request(method, url, headers=headers, extensions=extensions, **options)
         try:
-            return await self._client.send(request, auth=auth)
+            return await self._exchange(request, auth)
         except PlansoUnsure as error:
             raise PlansoUnsure(f"{page}: {error}", is_over=error.is_over) from error
         except PlansoUnavailable as error:
@@ -428,26 +432,13 @@ class PlansoClient:
             auth.account.record_failure(login_error)
             raise login_error from error
 
-
-def _parse_response(response: httpx2.Response, page: str, parse: Callable[[httpx2.Response], T]) -> T:
-    """Raises PageChanged with the redacted response as its content, PageTooLarge without."""
-    try:
-        return parse(response)
-    except FormMissing:
-        raise
-    except (TooManyJsonValues, PageTooLarge) as error:
-        raise PageTooLarge(f"{page}: {error}") from error
-    except RecursionError as error:
-        raise PageTooLarge(f"{page} is nested too deeply") from error
-    except NotJson as error:
-        content = redact_content(decode_response(response))
-        raise PageChanged(f"{page}: PlanSo's answer is not JSON", content=content) from error
-    except PageChanged as error:
-        error.content = redact_content(decode_response(response))
-        raise
-
-
-def _require_object(answer: Any, page: str) -> Mapping[str, Any]:
-    if isinstance(answer, Mapping):
-        return answer
-    raise PageChanged(f"{page}: PlanSo answered with JSON that is not an object")
+    async def _exchange(self, request: httpx2.Request, auth: SessionAuth) -> httpx2.Response:
+        """Send what the authentication yields for a request, and return the response to the last."""
+        async with aclosing(auth.async_auth_flow(request)) as flow:
+            step = await anext(flow)
+            while True:
+                response = await self._transport.handle_async_request(step)
+                try:
+                    step = await flow.asend(response)
+                except StopAsyncIteration:
+                    return response

@@ -129,19 +129,13 @@ class Account:
         return None if is_login_page(response) else cookies
 
 
-def set_cookies(request: httpx2.Request, cookies: httpx2.Cookies | None) -> None:
-    """Replace the request's cookies by the session's."""
-    request.headers.pop("Cookie", None)
-    if cookies is not None:
-        cookies.set_cookie_header(request)
-
-
 def _follow_redirects(
     request: httpx2.Request, cookies: httpx2.Cookies
 ) -> Generator[httpx2.Request, httpx2.Response, httpx2.Response]:
     """Returns the page behind redirects on PlanSo's address. Raises PlansoUnavailable."""
     for _ in range(MAX_REDIRECTS + 1):
-        set_cookies(request, cookies)
+        request.headers.pop("Cookie", None)
+        cookies.set_cookie_header(request)
         response = yield request
         cookies.extract_cookies(response)
         if not response.has_redirect_location:

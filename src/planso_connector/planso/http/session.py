@@ -43,6 +43,8 @@ class PlansoSession:
     """When the latest served request was sent."""
     ended_at: float | None = None
     """When PlanSo was found to have ended it; None once `SessionLimit` has weighed that."""
+    _cookie_headers: dict[bytes, str | None] = field(default_factory=dict)
+    """The header `Cookie` by path, None for no cookies: choosing them takes longer than sending them."""
 
     @property
     def is_open(self) -> bool:
@@ -50,9 +52,29 @@ class PlansoSession:
 
     def open(self, cookies: httpx2.Cookies, began_at: float, now: float) -> None:
         self.cookies = cookies
+        self._cookie_headers.clear()
         self.generation += 1
         self.login_began_at, self.opened_at, self.last_alive_at = began_at, now, now
         self.ended_at = None
+
+    def set_cookies(self, request: httpx2.Request) -> None:
+        """Replace the request's cookies by the session's."""
+        request.headers.pop("Cookie", None)
+        if self.cookies is None:
+            return
+        path = request.url.raw_path.partition(b"?")[0]
+        if path not in self._cookie_headers:
+            self.cookies.set_cookie_header(request)
+            if all(cookie.expires is None for cookie in self.cookies.jar):
+                self._cookie_headers[path] = request.headers.get("Cookie")
+        elif (header := self._cookie_headers[path]) is not None:
+            request.headers["Cookie"] = header
+
+    def extract_cookies(self, response: httpx2.Response) -> None:
+        """Take the cookies that a response sets."""
+        if self.cookies is not None and "set-cookie" in response.headers:
+            self.cookies.extract_cookies(response)
+            self._cookie_headers.clear()
 
     def end(self, now: float) -> None:
         """PlanSo ended it."""

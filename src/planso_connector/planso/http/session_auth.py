@@ -16,7 +16,7 @@ import structlog
 
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.http.decoding import is_login_page
-from planso_connector.planso.http.login import Account, LoginFlow, LoginStatus, SessionEnded, set_cookies
+from planso_connector.planso.http.login import Account, LoginFlow, LoginStatus, SessionEnded
 from planso_connector.planso.http.request_info import RequestInfo, get_info
 from planso_connector.planso.http.session import PlansoSession
 from planso_connector.planso.http.urls import resolve_redirect
@@ -101,7 +101,7 @@ class SessionAuth(httpx2.Auth):
             if info.is_save and self._may_have_ended():
                 raise SessionEnded("another login may have ended PlanSo's session; nothing was sent")
             session, generation = self.session, self.session.generation
-            set_cookies(request, session.cookies)
+            session.set_cookies(request)
             response = yield request
             if not self._is_ended(request, response):
                 self._record_served(session, generation, request, response)
@@ -171,8 +171,7 @@ class SessionAuth(httpx2.Auth):
         session.last_alive_at = max(session.last_alive_at, sent_at)
         if self.other is not None:
             self.account.session_limit.record_served(session, self.other.session, sent_at)
-        if session.cookies is not None:
-            session.cookies.extract_cookies(response)
+        session.extract_cookies(response)
 
     def _record_end(self, session: PlansoSession, generation: int, info: RequestInfo) -> None:
         """PlanSo ended the session. Raises where that ends the request too."""

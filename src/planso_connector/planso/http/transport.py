@@ -88,6 +88,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
                 outcome = RequestOutcome.TOO_LARGE
                 raise
             except httpx2.TransportError as error:
+                error.request = request
                 is_ignored = ignores_lost_connection and isinstance(error, _CONNECTION_LOST)
                 if not is_ignored or info.has_response:
                     attempt.record_failure()
