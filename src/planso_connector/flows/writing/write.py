@@ -347,6 +347,8 @@ class WriteService:
 
     async def wait_until_settled(self, operation: Operation, seconds: float) -> Operation:
         """The operation when it is settled, the time is up, or it is clear that it will not be settled by then."""
+        if seconds <= 0:
+            return operation
         until = format_instant(self._clock() + timedelta(seconds=seconds))
         return await self._outbox.wait_until_settled(
             operation, seconds, give_up=lambda now: (now.next_at or until) > until

@@ -37,7 +37,7 @@ from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders import OrderId
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.sent_back import make_sent_back_route
-from planso_connector.rest.routes.write_headers import WriteHeaders, parse_if_match
+from planso_connector.rest.routes.write_headers import WriteHeaders, on_event_loop, parse_if_match
 from planso_connector.rest.schemas import read_only, requests, responses
 from planso_connector.rest.schemas.errors import (
     INVALID_DATE,
@@ -110,7 +110,7 @@ _DELETE_RESPONSES = _document(
 WRITE_OR_DRY_RUN: Any = responses.DryRunAnswer | responses.UpdateOrderResponse
 """In this order: generated clients take the first that fits, and a dry run's answer fits both."""
 
-WriteHeadersParam = Annotated[WriteHeaders, Depends()]
+WriteHeadersParam = Annotated[WriteHeaders, Depends(on_event_loop(WriteHeaders))]
 IfMatchParam = Annotated[str | None, Depends(parse_if_match)]
 DryRunParam = Annotated[
     bool,

@@ -1,8 +1,9 @@
 """Parse the headers of writes: preferences, idempotency key, preconditions."""
 
+import inspect
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Query, Request
 
@@ -18,6 +19,19 @@ MAX_WAIT = 60
 """Seconds."""
 
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18}(?:\.[0-9a-f]{1,64})?)"')
+
+T = TypeVar("T")
+
+
+def on_event_loop(dependency: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    """The same dependency, run on the event loop: FastAPI runs each plain function or class in a thread."""
+
+    async def call(*arguments: object, **options: object) -> T:
+        return dependency(*arguments, **options)
+
+    call.__signature__ = inspect.signature(dependency)  # type: ignore[attr-defined]  # what FastAPI looks at
+    return call
+
 
 WaitParam = Annotated[
     float | None,
@@ -70,7 +84,7 @@ class WriteHeaders:
     def __init__(
         self,
         request: Request,
-        preferences: Annotated[Preferences, Depends()],
+        preferences: Annotated[Preferences, Depends(on_event_loop(Preferences))],
         idempotency_key: Annotated[
             str | None,
             Header(
@@ -111,7 +125,7 @@ class WriteHeaders:
         )
 
 
-def parse_if_match(
+async def parse_if_match(
     if_match: Annotated[
         str | None,
         Header(
