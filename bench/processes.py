@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,12 @@ def connector(url: str, **settings: str) -> Iterator[ConnectorProcess]:
     }
     with tempfile.TemporaryDirectory() as folder, connector_process(environment, Path(folder)) as running:
         yield running
+
+
+def cpu_seconds(service: ConnectorProcess) -> float:
+    """CPU seconds that the connector's process has used so far, in user and kernel mode."""
+    fields = Path(f"/proc/{service.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def port_of(service: ConnectorProcess) -> int:

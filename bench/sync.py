@@ -109,7 +109,7 @@ def measure_full_sync() -> str:
     return (
         f"full sync of {run.done} orders, {run.requests} requests of {LATENCY * 1000:.0f} ms, {IN_FLIGHT} in flight: "
         f"{took:.1f} s, lower bound {bound:.1f} s: {bound / took:.2f} of the maximum rate (goal: 0.95); "
-        f"{cpu:.1f} s of CPU\n"
+        f"{cpu / run.done * 1000:.1f} ms of CPU per order (goal: 4)\n"
         f"only these requests, {IN_FLIGHT} in flight: {requesting:.1f} s (scaled up from {REQUESTED_ORDERS} orders), "
         f"{bound / requesting:.2f} of the maximum rate; the sync has {requesting / took:.2f} of their rate\n"
         f"a simple script, {plain.PAGES} requests per order, 1 in flight, BeautifulSoup, a commit per row: "
