@@ -189,15 +189,28 @@ def _record_change(
     """
     if before is not None or writer is not None:
         history.record(tx, order_id, version, before, after, now=now, writer=writer)
-    lookup_keys.update_keys(tx, order_id, before=_keys(before), after=_keys(after))
+    sources = _key_source(before), _key_source(after)
+    if sources[0] != sources[1]:
+        lookup_keys.update_keys(tx, order_id, before=_keys(sources[0]), after=_keys(sources[1]))
 
 
-def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key], bool]:
-    """The lookup keys of an order, and whether it is archived."""
+_KeySource = tuple[tuple[str | None, ...], bool]
+"""Plate, person, phone and e-mail address of an order, and whether it is archived."""
+
+
+def _key_source(document: Mapping[str, Any] | None) -> _KeySource | None:
+    """What an order's lookup keys are built from; None where it has none."""
     if document is None or document.get("deleted"):
+        return None
+    return tuple(document.get(name) for name in ("plate", "person", "phone", "email")), bool(document["archived"])
+
+
+def _keys(source: _KeySource | None) -> tuple[frozenset[lookup_keys.Key], bool]:
+    """The lookup keys of an order, and whether it is archived."""
+    if source is None:
         return frozenset(), False
-    values = (document.get(name) for name in ("plate", "person", "phone", "email"))
-    return lookup_keys.build_keys(*values), bool(document["archived"])
+    values, is_archived = source
+    return lookup_keys.build_keys(*values), is_archived
 
 
 def _was_read_later(stored: Row, read_at: Instant, now: Instant) -> bool:

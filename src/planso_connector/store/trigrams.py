@@ -5,7 +5,6 @@ narrow a search down: its result is compared with the texts.
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 
 MAX_PIECE_LENGTH = 3
 MAX_QUERY_PIECES = 32
@@ -24,9 +23,9 @@ def index_text(folded: str) -> str:
     pieces: set[str] = set()
     for run in set(_RUN.findall(folded)):
         pieces.update(run)
-        pieces.update(map("".join, pairwise(run)))
-        pieces.update(map("".join, zip(run, run[1:], run[2:], strict=False)))
-    return " ".join(map(_token, pieces))
+        for length in range(2, MAX_PIECE_LENGTH + 1):
+            pieces.update([run[start : start + length] for start in range(len(run) - length + 1)])
+    return " ".join(pieces if folded.isascii() else map(_token, pieces))
 
 
 def fts_query(runs: Iterable[str]) -> str:

@@ -35,11 +35,12 @@ def find_overwritten_edits(
         if reading.find_unsaved(written):
             edits |= {column: state.shown for column, state in take_snapshot(reading).items() if column in as_sent}
     edits = {column: theirs for column, theirs in edits.items() if theirs != held[column].shown}
+    changes = _last_changes(written, versions)
     columns: defaultdict[str, list[str]] = defaultdict(list)
-    for column in as_sent:
+    for column in as_sent if changes else ():
         for name in now.names_for_label(held[column].label):
             columns[name].append(column)
-    for name, change in _last_changes(written, versions).items():
+    for name, change in changes.items():
         for column in columns.get(name, ()):
             if not _holds(now, held[column].shown, change):
                 edits[column] = "" if change.after is None else str(change.after)

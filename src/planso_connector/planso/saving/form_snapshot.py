@@ -92,7 +92,7 @@ def _build_state(name: str, column: _Column, new_values: Mapping[int, ControlVal
     values: list[str] = []
     shown: list[str] = []
     is_empty, options = True, frozenset[tuple[str, str]]()
-    has_box = any(control.type == "checkbox" for control in column.controls)
+    has_box = len(column.controls) > 1 and any(control.type == "checkbox" for control in column.controls)
     for control in column.controls:
         new = new_values.get(control.index)
         filled = control.script_value if new is None and control.is_sent else None
@@ -106,7 +106,7 @@ def _build_state(name: str, column: _Column, new_values: Mapping[int, ControlVal
         if control.options:
             options = frozenset((option.value, option.text) for option in control.options)
     is_sent = any(control.is_sent for control in column.controls)
-    text = ", ".join(dict.fromkeys(shown))
+    text = ", ".join(dict.fromkeys(shown)) if len(shown) > 1 else "".join(shown)
     return ControlState(name, column.label, column.label_index, tuple(values), text, is_empty, options, is_sent)
 
 
