@@ -42,7 +42,7 @@ async def client(
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(orders=12)
+    return Sandbox(orders=40)
 
 
 @pytest.fixture
