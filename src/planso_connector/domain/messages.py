@@ -153,6 +153,10 @@ _MOMENTS: dict[str, Message] = {
 
 _SHAPES: dict[str, Message] = {
     "missing": _M("is required", "fehlt"),
+    "whole_answer": _M(
+        "is required; of an answer of GET send the member `order`, without what is around it",
+        "fehlt; von einer Antwort auf GET gehört `order` hierher, ohne das, was darum steht",
+    ),
     "extra_forbidden": _M(
         "is not a field of this request; leave it out", "ist kein Feld dieser Anfrage; bitte weglassen"
     ),

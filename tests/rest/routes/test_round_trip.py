@@ -134,6 +134,15 @@ def test_null_for_a_read_only_member_changes_nothing(service: Service, order: in
     assert (cleared.status_code, cleared.json()["detail"][0]["loc"]) == (422, ["body", "short_name"])
 
 
+def test_the_whole_answer_is_no_order(service: Service, order: int) -> None:
+    """Who sends the answer with its envelope is told what to send."""
+    answer = service.http.get(f"/api/orders/{order}").json()
+    refused = send(service, "PUT", f"/api/orders/{order}", answer)
+    assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "order_id"])
+    assert "send the member `order`" in refused.json()["message"]
+    assert send(service, "PUT", f"/api/orders/{order}", answer["order"]).status_code == 200
+
+
 def test_an_order_that_nobody_knows_is_404(service: Service) -> None:
     """With read-only members, too: there is nothing to compare with."""
     assert put(service, 999_999, {"plate": "XX-XX 1"}).status_code == 404

@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from planso_connector.domain.errors import MirrorNotFilled, NotFound
+from planso_connector.domain.errors import Invalid, MirrorNotFilled, NotFound, Problem
+from planso_connector.domain.messages import MESSAGES
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRequest, JsonRoute
@@ -33,6 +34,8 @@ def make_sent_back_route(base: type[JsonRoute], orders: OrderQueries) -> type[Js
     class SentBackRoute(base):  # type: ignore[misc,valid-type]  # a class that is a parameter
         async def amend(self, request: JsonRequest, error: RequestValidationError) -> bool:
             body = await request.json()
+            if isinstance(body, dict) and isinstance(body.get("order"), dict) and "order_id" not in body:
+                raise Invalid([Problem.of(("body", "order_id"), MESSAGES["whole_answer"], "missing")])
             paths = [tuple(entry["loc"]) for entry in error.errors()]
             order = await _load_order(request, body, orders)
             if order is None or not all(path[0] == "body" and _holds(order, body, path[1:]) for path in paths):
