@@ -32,7 +32,7 @@ def operations(folder: Path) -> list[tuple[Any, ...]]:
 
 def test_a_kill_during_a_sync_leaves_a_clean_start(tmp_path: Path) -> None:
     """kill -9 in the middle of the first sync: the next start finishes the mirror, and the dead run is ended."""
-    sandbox = Sandbox(orders=12)
+    sandbox = Sandbox(orders=60)
     with sandbox.serve() as url:
         sandbox.knobs.latency = 0.02
         with connector_process(environment(sandbox, url, tmp_path), tmp_path) as connector:
@@ -51,7 +51,7 @@ def test_a_kill_during_a_write_loses_nothing(tmp_path: Path) -> None:
     kill -9 at each step of a write, of another order each time: a later start carries each through, by one save, and
     the mirror shows what PlanSo holds.
     """
-    sandbox = Sandbox(orders=12)
+    sandbox = Sandbox(orders=60)
     orders = dict(enumerate(sandbox.order_ids()[:4], start=1))
 
     def is_asked(order_id: int, times: int) -> bool:
