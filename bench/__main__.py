@@ -6,10 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-from bench import memory, mirror, overload, reading, sync, writes
+from bench import memory, mirror, overload, reading, reads, sync, writes
 
 BENCHMARKS = {
     "form": reading.compare_with_beautifulsoup,
+    "reads": reads.compare_reads,
     "rivals": mirror.compare_rivals,
     "misheard": mirror.measure_misheard_questions,
     "longest": mirror.measure_worst_queries,

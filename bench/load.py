@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -54,15 +54,15 @@ class _Client:
         self._head, self._missing, self.began = b"", 0, time.perf_counter()
         self.socket.sendall(request)
 
-    def receive(self, buffer: bytearray) -> bool:
+    def receive(self) -> bool:
         """Receive data; return whether the response is complete."""
-        size = self.socket.recv_into(buffer)
-        if not size:
+        data = self.socket.recv(_BUFFER)
+        if not data:
             raise ConnectionResetError("the server closed the connection")
         if self._missing:
-            self._missing -= size
+            self._missing -= len(data)
             return not self._missing
-        self._head += bytes(buffer[:size])
+        self._head += data
         head, end, body = self._head.partition(b"\r\n\r\n")
         if not end:
             return False
@@ -75,13 +75,24 @@ class _Client:
         return body.endswith(b"0\r\n\r\n")
 
 
-def run_load(port: int, paths: Sequence[str], *, clients: int = 1, seconds: float = 1.0, at_least: int = 3) -> Load:
+def build_request(path: str, *headers: str) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def repeat(paths: Iterable[str]) -> Iterator[bytes]:
+    """Requests for these paths in turn, without end."""
+    return cycle([build_request(path) for path in paths])
+
+
+def run_load(
+    port: int, requests: Iterator[bytes], *, clients: int = 1, seconds: float = 1.0, at_least: int = 3
+) -> Load:
     """
-    GET these paths in turn from so many clients for so many seconds. Every response has to be a 200. Responses to
-    requests that were sent before the end count, and so does the time until they arrive.
+    Send these requests from so many clients for so many seconds. Every response has to be a 200. Responses to requests
+    that were sent before the end count, and so does the time until they arrive.
     """
-    requests = cycle([f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths])
-    buffer, load = bytearray(_BUFFER), Load()
+    load = Load()
     with selectors.DefaultSelector() as selector:
         connections = [_Client(port) for _ in range(clients)]
         began = time.perf_counter()
@@ -93,7 +104,7 @@ def run_load(port: int, paths: Sequence[str], *, clients: int = 1, seconds: floa
             for key, _ in selector.select(60):
                 client = key.data
                 try:
-                    if not client.receive(buffer):
+                    if not client.receive():
                         continue
                 except ConnectionResetError:
                     load.broken += 1

@@ -1,5 +1,5 @@
 """
-A mirror of many invented orders as a SQLite file, created once for each number of orders and kept in `.bench/`.
+A mirror of many invented orders as a SQLite file, created once for each number of orders and kept in FOLDER.
 
 Rows are inserted in bulk, with the values that `store` derives from an order; `_check` lets `store.orders.save` write
 some of the orders again and compares every column. Every fourth order has all fields, and so do the fifty with `PLATE`;
@@ -32,7 +32,8 @@ from planso_connector.store.maintenance import migrate
 from planso_connector.store.order_rows import order_columns, sanitize_order, to_json
 from planso_connector.store.tables import metadata
 
-FOLDER = Path(__file__).parents[1] / ".bench"
+FOLDER = Path(tempfile.gettempdir()) / "planso-connector-bench"
+"""Not in the worktree: a million orders take 4 GB, and every worktree can use the same file."""
 VERSION = 4
 """Increase it when the orders change: the file is then created again."""
 
@@ -91,13 +92,42 @@ def path_of(count: int) -> Path:
         _create(part, count)
         _check(part, count)
         part.rename(path)
-        print(f"created {path.name}, {path.stat().st_size / 1e9:.1f} GB, in {time.perf_counter() - began:.0f} s")
+        print(f"created {path}, {path.stat().st_size / 1e9:.1f} GB, in {time.perf_counter() - began:.0f} s")
+    _clear(path)
     return path
+
+
+def _clear(path: Path) -> None:
+    """Delete what earlier benchmarks left: API keys, and the access log of all that they read."""
+    with closing(connect(path)) as database:
+        for table in ("api_keys", "access_log"):
+            database.execute(f"DELETE FROM {table}")  # noqa: S608
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def order(number: int, count: int) -> Order:
     """Return order `number`, counted from 0, of a mirror of `count`."""
     return _build_order(number, *_draw(number, count))
+
+
+def plate_of(number: int, count: int) -> str:
+    return _draw(number, count)[1]
+
+
+def is_found_by_plate(number: int, count: int) -> bool:
+    """Whether the list of the order's plate has this order alone."""
+    customer, plate = _draw(number, count)
+    return plate != PLATE and not _is_archived(customer)
+
+
+def stored_document(path: Path, number: int) -> bytes:
+    """Return the document of order `number` as the file has it."""
+    with closing(connect(path, read_only=True)) as database:
+        return str(database.execute("SELECT document FROM orders WHERE id = ?", (FIRST_ID + number,)).get).encode()
+
+
+def _is_archived(customer: int) -> bool:
+    return customer % 10 == 3
 
 
 def _draw(number: int, count: int) -> tuple[int, str]:
@@ -125,7 +155,7 @@ def _build_order(number: int, customer: int, plate: str) -> Order:
         missing_parts=False,
         values=values,
         fields=fields,
-        archived=customer % 10 == 3,
+        archived=_is_archived(customer),
         position=str(customer),
         list_finish_date=str(values["damage"] or "") or None,
     )

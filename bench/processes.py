@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -54,9 +55,29 @@ def connector(url: str, **settings: str) -> Iterator[ConnectorProcess]:
         yield running
 
 
-def cpu_seconds(service: ConnectorProcess) -> float:
-    """CPU seconds that the connector's process has used so far, in user and kernel mode."""
-    fields = Path(f"/proc/{service.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+@contextmanager
+def run_server(command: Sequence[str], port: int) -> Iterator[int]:
+    """Run a server in a process of its own until it listens, and stop it at the end; return its process id."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def is_listening() -> bool:
+        assert process.poll() is None, f"{command[0]} did not start"
+        with suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        return False
+
+    try:
+        wait_until(is_listening, command[0])
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure_cpu(process_id: int) -> float:
+    """Return the seconds of CPU that a process has used, all threads together. Source: proc(5), utime and stime."""
+    fields = Path(f"/proc/{process_id}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -69,3 +90,8 @@ def wait_for_sync(service: ConnectorProcess) -> int:
     status = wait_for_status(service.http, patience=math.inf)
     assert status["state"] == "idle", status
     return int(status["last_result"]["done"])
+
+
+def cpu_seconds(service: ConnectorProcess) -> float:
+    """CPU seconds that the connector's process has used so far, in user and kernel mode."""
+    return measure_cpu(service.process.pid)

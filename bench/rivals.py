@@ -1,14 +1,13 @@
 """
-Servers that the lookup is compared with. `python -m bench.rivals PORT bare FILE` responds with the bytes of a file;
-`python -m bench.rivals PORT orm DATABASE` is FastAPI with SQLAlchemy's ORM, written the usual way.
+Servers that the lookup is compared with. `python -m bench.rivals PORT DATABASE` is FastAPI with SQLAlchemy's ORM,
+written the usual way.
 """
 
 import json
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,24 +17,13 @@ from pydantic import BaseModel, ConfigDict, create_model
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from tests.process import free_port
-from tests.service import wait_until
 
 from bench.orders import FOLDER, SHOP
+from bench.processes import run_server
 from planso_connector.domain.fields import MIRRORED, FieldKind
 from planso_connector.store.tables import orders as table
 
 DATASETTE = "datasette==0.65.5"
-
-
-def build_bare_app(content: bytes) -> Any:
-    """Return the fastest ASGI app that responds with these bytes."""
-
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    return app
 
 
 def build_orm_app(path: str) -> FastAPI:
@@ -94,10 +82,10 @@ def build_orm_app(path: str) -> FastAPI:
 
 
 @contextmanager
-def serve(*arguments: str) -> Iterator[int]:
-    """Run a server of this module in a process of its own, and return its port."""
+def serve_orm(path: Path) -> Iterator[int]:
+    """Run the ORM's app in a process of its own, and return its port."""
     port = free_port()
-    with _process([sys.executable, "-m", "bench.rivals", str(port), *arguments], port):
+    with run_server([sys.executable, "-m", "bench.rivals", str(port), str(path)], port):
         yield port
 
 
@@ -113,31 +101,12 @@ def serve_datasette(path: Path) -> Iterator[int | None]:
             return
     port = free_port()
     settings = ["--setting", "sql_time_limit_ms", "60000", "--setting", "max_returned_rows", "1000"]
-    with _process([str(program), "serve", str(path), "--port", str(port), *settings], port):
+    with run_server([str(program), "serve", str(path), "--port", str(port), *settings], port):
         yield port
 
 
-@contextmanager
-def _process(command: Sequence[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def is_listening() -> bool:
-        assert process.poll() is None, f"{command[0]} did not start"
-        with suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port)).close()
-            return True
-        return False
-
-    try:
-        wait_until(is_listening, command[0])
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def main(port: str, kind: str, path: str) -> None:
-    app = build_bare_app(Path(path).read_bytes()) if kind == "bare" else build_orm_app(path)
+def main(port: str, path: str) -> None:
+    app = build_orm_app(path)
     uvicorn.run(app, port=int(port), log_config=None, access_log=False, server_header=False, lifespan="off")
 
 
