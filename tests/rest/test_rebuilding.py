@@ -109,7 +109,7 @@ def test_a_rebuild_left_by_another_process_is_continued(interrupted: Store) -> N
 def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
     """
     While another process rebuilds: matches come with the progress and are not certain, no match is 503, readiness and
-    metrics show it. Afterwards all of that is over, in cached responses too.
+    metrics show it. Afterwards all of that is over, in lists that were requested before too.
     """
     instant = now()
     start, until = format_instant(instant), format_instant(instant + LEASE_DURATION)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -31,10 +32,10 @@ from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
-from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
+from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
+from planso_connector.rest.middleware.key_watch import KeyWatchMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.rest.middleware.request_log import RequestLogMiddleware
-from planso_connector.rest.middleware.response_cache import ResponseCacheMiddleware
 from planso_connector.rest.middleware.root_path import RootPathMiddleware
 from planso_connector.rest.middleware.trace_context import Tracing
 from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
@@ -51,6 +52,7 @@ from planso_connector.rest.routes import (
     writes,
 )
 from planso_connector.rest.routes import metrics as metrics_route
+from planso_connector.rest.routes.direct_reads import DirectReadsMiddleware
 from planso_connector.rest.schemas import document, errors
 from planso_connector.rest.schemas.examples import DocumentedFastAPI
 
@@ -176,22 +178,22 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
         Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
     ]
+    authenticator = RequestAuthenticator(flows.authentication, allow_anonymous=policy.allow_anonymous)
     # FastAPI's error handler is here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [
         # Before routing and parsing: a stranger learns of no route's parameters.
         Middleware(
             AuthenticationMiddleware,
-            authenticator=flows.authentication,
+            authenticator=authenticator,
             access_log=flows.access_log,
             on_request=flows.on_request,
-            allow_anonymous=policy.allow_anonymous,
         ),
-        # Inside authentication, which has just read the data version: the database is asked once per request.
+        # Inside authentication, whose rules hold for it; outside what only requests that wait or fail need.
         Middleware(
-            ResponseCacheMiddleware,
-            get_data_version=lambda: flows.authentication.data_version,
-            on_routed=tracing.on_routed,
+            DirectReadsMiddleware, queries=flows.order_queries, freshness=flows.freshness, on_routed=tracing.on_routed
         ),
+        # Requests that wait end when their key is revoked.
+        Middleware(KeyWatchMiddleware, authenticate=partial(authenticator.authenticate, is_monitoring=True)),
     ]
     # FastAPI's handlers of our errors and the router follow.
 

@@ -25,8 +25,6 @@ class RequestContext:
     """`/api/orders/{order_id}`; `-` if no route matches."""
     shown_order_ids: Sequence[int] = ()
     """The orders in the response, for the access log; not those that the path names."""
-    valid_until: float | None = None
-    """Until when the response may be cached if nothing is written, in seconds of `time.time`; None: not at all."""
 
 
 def get_context(scope: Scope) -> RequestContext:

@@ -60,6 +60,7 @@ _HEAD_TOO_LARGE = 431, EXAMPLE_MESSAGES[431]["head_too_large"]
 _TOO_MANY_PIECES = 413, f"The body comes in too many pieces; accepted: up to {MAX_BODY_PIECES}."
 _FULL = 503, "The connector has as many connections as it takes."
 
+_CONTINUE = b"HTTP/1.1 100"
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
 _ABSOLUTE_URL = re.compile(rb"https?://([^/?@]+)(?:[/?]|$)")
 """As sent to proxies: RFC 9112, section 3.2."""
@@ -115,6 +116,37 @@ class _IgnoredTrailers(list[tuple[bytes, bytes]]):
 
     def append(self, _header: tuple[bytes, bytes]) -> None:
         return
+
+
+class _ResponseWriter:
+    """
+    A response's transport, which holds the head back until the first of the body: uvloop sends each write at once, and
+    a second one costs as much as reading an order.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self._has_head = False
+        self.is_closing, self.get_write_buffer_size = transport.is_closing, transport.get_write_buffer_size
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines([head, data])
+        elif not self._has_head and not data.startswith(_CONTINUE):
+            self._head, self._has_head = data, True
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send the head of a response without a body."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
 
 
 class Connection(HttpToolsProtocol):
@@ -186,6 +218,7 @@ class Connection(HttpToolsProtocol):
         if is_next:  # else it waits for its own connection's responses
             self.scope[ARRIVED_AT] = time.monotonic()  # type: ignore[literal-required]
         super().on_headers_complete()
+        cast(Any, self.cycle).transport = _ResponseWriter(self.transport)
         if is_next:
             self._running = self.cycle
         self.headers = _IgnoredTrailers()
@@ -201,6 +234,7 @@ class Connection(HttpToolsProtocol):
         self._is_in_head, self._head_bytes, self._body_pieces = True, 0, 0
 
     def on_response_complete(self) -> None:
+        cast(Any, self._running).transport.flush()
         if self.pipeline:
             self._running = self.pipeline[-1][0]  # uvicorn starts it now
         super().on_response_complete()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import Text, bindparam, exists, literal_column, select
 
 from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
@@ -16,7 +16,7 @@ from planso_connector.domain.order import Order, OrderDocument, OversizedText, U
 from planso_connector.domain.part import Part
 from planso_connector.store.engine.expressions import is_in_ids
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.tables import operations
+from planso_connector.store.tables import operations, orders
 
 MAX_TEXT_LENGTH = 100_000
 """Characters of an order that free text search finds."""
@@ -151,6 +151,9 @@ def part_from_row(row: Row) -> Part:
     return Part(row["order_id"], **columns)
 
 
+_IS_PENDING = operations.c.workshop == orders.c.workshop, operations.c.state == OperationState.PENDING.value
+HAS_PENDING = exists(literal_column("1")).where(*_IS_PENDING, operations.c.order_id == orders.c.id).label("has_pending")
+
 # Not sorted here: SQLite would read the index that is sorted so, with every operation there ever was.
 _PENDING = select(*operations.c["order_id", "id", "action", "asked", "created_at"]).where(
     operations.c.workshop == bindparam("of_workshop"),
@@ -160,8 +163,12 @@ _PENDING = select(*operations.c["order_id", "id", "action", "asked", "created_at
 
 
 def order_documents(tx: Transaction, rows: Sequence[Row]) -> list[OrderDocument]:
-    """Render rows (`id`, `version`, `document`, `synced_at`) as responses show them, with their pending writes."""
-    found = tx.fetch_all(_PENDING, ids=to_json([row["id"] for row in rows]))
+    """
+    Render rows (`id`, `version`, `document`, `synced_at`, `has_pending`) as responses show them, with their pending
+    writes.
+    """
+    ids = [row["id"] for row in rows if row["has_pending"]]
+    found = tx.fetch_all(_PENDING, ids=to_json(ids)) if ids else []
     pending: dict[int, list[Row]] = {}
     for operation in sorted(found, key=itemgetter("created_at", "id")):
         pending.setdefault(operation["order_id"], []).append(operation)

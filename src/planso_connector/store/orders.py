@@ -16,6 +16,7 @@ from planso_connector.store import erasure_log, history, lookup_keys
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import (
+    HAS_PENDING,
     order_columns,
     order_documents,
     order_from_row,
@@ -91,7 +92,7 @@ _INSERT_PART = insert(parts).values(row_parameters(parts))
 _DELETE_PARTS = delete(parts).where(*_PARTS_OF)
 
 _GET = (
-    select(*orders.c["id", "version", "deleted_at", "document"], *last_seen.c["synced_at", "read_at"])
+    select(*orders.c["id", "version", "deleted_at", "document"], *last_seen.c["synced_at", "read_at"], HAS_PENDING)
     .join(last_seen, _SAME_ORDER)
     .where(*_IS)
 )

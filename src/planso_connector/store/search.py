@@ -16,7 +16,7 @@ from planso_connector.store import cursors, trigrams
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.lookup_keys import MIN_PLATE_SUFFIX, RebuildProgress, end_of_prefix, read_rebuild_progress
-from planso_connector.store.order_rows import order_documents, sanitize_text, to_json
+from planso_connector.store.order_rows import HAS_PENDING, order_documents, sanitize_text, to_json
 from planso_connector.store.tables import last_seen, lookup_keys, orders
 
 MAX_RARE_PLATES = 2000
@@ -61,6 +61,13 @@ class OrderFilters:
     limit: int = 50
     cursor: str | None = None
     """A page's `next_cursor`."""
+
+    @property
+    def is_by_index(self) -> bool:
+        """Whether an index has the orders: those of a plate, or all in their sequence."""
+        others = (self.person, self.phone, self.email, self.status, self.damage, self.station, self.text)
+        days = (self.after, self.before, self.finish_after, self.finish_before)
+        return all(given is None for given in (*others, *days, self.missing_parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ def _sort_columns(section: str) -> tuple[ColumnElement[Any], ...]:
 def _page_statement(conditions: frozenset[str], section: str, *, has_cursor: bool) -> Select[*tuple[Any, ...]]:
     """Cached, so that each combination is compiled once."""
     return (
-        select(*orders.c["id", "version", "shop_day", "finish_day", "document"], last_seen.c.synced_at)
+        select(*orders.c["id", "version", "shop_day", "finish_day", "document"], last_seen.c.synced_at, HAS_PENDING)
         .join(last_seen, and_(last_seen.c.workshop == orders.c.workshop, last_seen.c.order_id == orders.c.id))
         .where(*_where(conditions), *_in_section(section), *([_after_cursor(section)] if has_cursor else []))
         .order_by(*_sort_columns(section))

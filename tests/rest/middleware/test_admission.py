@@ -128,7 +128,7 @@ def start_waiting_read(service: Service) -> socket.socket:
     """A read that waits for the database; sent again if refused: on a busy machine it may exceed MAX_READ_DELAY."""
     while True:
         waiting, connection = service.queued_reads, raw.connect(service.address)
-        connection.sendall(b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.sendall(b"GET /api/operations HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_until(lambda: service.queued_reads > waiting or select.select([connection], [], [], 0)[0])  # noqa: B023
         if service.queued_reads > waiting:
             return connection
@@ -149,7 +149,7 @@ def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) 
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             accepted = others.submit(service.put, order_id, remarks="doch")
-            wait_until(lambda: service.queued_reads > MAX_QUEUED_READS)  # the write reads whether there are keys
+            wait_until(lambda: service.queued_reads > MAX_QUEUED_READS)  # the outbox reads what to do
             assert service.http.get("/health/live").status_code == 200
         assert accepted.result().status_code == 200
         assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}

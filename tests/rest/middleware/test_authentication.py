@@ -14,7 +14,7 @@ from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
-from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
+from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
 from planso_connector.rest.middleware.rate_limits import Limits
 from tests.databases import Store
 
@@ -24,10 +24,9 @@ def test_a_refused_request_delays_no_sync(store: Store) -> None:
     reported: list[str] = []
     middleware = AuthenticationMiddleware(
         Response(),
-        authenticator=Authenticator(store.database, clock.now),
+        authenticator=RequestAuthenticator(Authenticator(store.database, clock.now), allow_anonymous=False),
         access_log=AccessLog(store.database, clock.now),
         on_request=reported.append,
-        allow_anonymous=False,
     )
 
     async def main() -> list[tuple[int, int]]:

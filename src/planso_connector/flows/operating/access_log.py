@@ -22,7 +22,7 @@ from planso_connector.store.engine.database import Database
 log = structlog.get_logger(__name__)
 
 FLUSH_INTERVAL = 15.0
-"""Seconds. Not shorter: each write invalidates cached responses and keys, which are valid until somebody writes."""
+"""Seconds. Not shorter: each write invalidates cached keys, which are valid until somebody writes."""
 STUCK_AFTER = 60.0
 """Seconds that a flush takes at most."""
 LAST_USE_INTERVAL = timedelta(minutes=1)

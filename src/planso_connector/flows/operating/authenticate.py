@@ -1,11 +1,13 @@
 """Authenticate a caller by API key. One read transaction; none while nobody has written to the database since."""
 
+import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from time import monotonic
 
 from planso_connector.domain import caller
 from planso_connector.domain.caller import Caller
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, format_instant, parse_instant
 from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
 from planso_connector.store import api_keys
 from planso_connector.store.api_keys import ApiKey
@@ -34,12 +36,22 @@ class Authenticator:
         self._data_version: int | None = None
         self._cached: dict[str, ApiKey | bool] = {}
         """By key id; valid as long as the database's data version stays."""
+        self._verified: dict[bytes, tuple[Caller, datetime | None]] = {}
+        """By a key's SHA-256: its caller, and until when the key is valid. Valid as `_cached` is."""
         self._last_read: dict[str, tuple[ApiKey | bool, float]] = {}
 
     @property
     def data_version(self) -> int | None:
         """The database's data version at the last authentication; None if it is unknown."""
         return self._data_version
+
+    def recall(self, key: str) -> Caller | None:
+        """The caller of a key that `authenticate` accepted since the last commit; None: it has to be asked."""
+        version = self._database.data_version()
+        if version is None or version != self._data_version:
+            return None
+        caller, valid_until = self._verified.get(_digest(key), (None, None))
+        return None if valid_until is not None and valid_until <= self._clock() else caller
 
     async def authenticate(self, key: str | None, *, is_monitoring: bool = False) -> Caller | None:
         """
@@ -57,7 +69,10 @@ class Authenticator:
             raise NotAuthenticated(_NOT_VALID, given=True)
         key_id, secret = parts
         found = await self._read(key_id, lambda tx: api_keys.get(tx, key_id), is_monitoring=is_monitoring)
-        return self._verify(found if isinstance(found, ApiKey) else None, caller.hash_secret(secret))
+        verified = self._verify(found if isinstance(found, ApiKey) else None, caller.hash_secret(secret))
+        if key_id in self._cached:
+            self._verified[_digest(key)] = verified
+        return verified[0]
 
     async def _read(
         self, key_id: str, query: Callable[[Transaction], ApiKey | bool | None], *, is_monitoring: bool
@@ -66,6 +81,7 @@ class Authenticator:
         if version is None or version != self._data_version:  # another process may have revoked a key
             self._data_version = version
             self._cached.clear()
+            self._verified.clear()
         if key_id in self._cached:
             return self._cached[key_id]
         last = self._last_read.get(key_id)
@@ -73,7 +89,7 @@ class Authenticator:
             if is_monitoring:
                 found = await self._database.read_with_priority(query, MONITORING_TIMEOUT)
             else:
-                found = await self._database.read(query)
+                found = await self._database.read_briefly(query)
         except StoreUnavailable:
             if is_monitoring and last is not None and monotonic() - last[1] < STALE_KEY_LIFETIME:
                 return last[0]
@@ -89,17 +105,24 @@ class Authenticator:
             self._cached[key_id] = found
         return found
 
-    def _verify(self, key: ApiKey | None, digest: str) -> Caller:
+    def _verify(self, key: ApiKey | None, digest: str) -> tuple[Caller, datetime | None]:
+        """The caller, and until when this secret of the key is valid; None: until somebody changes that."""
         now = format_instant(self._clock())
         is_current = caller.is_same_digest(key.digest if key is not None else _NO_DIGEST, digest)
         previous = key.previous_digest if key is not None else None
         is_previous = caller.is_same_digest(previous or _NO_DIGEST, digest)
+        valid_until = key.expires_at if key is not None else None
         if key is not None and is_previous and not is_current:
             is_current = key.previous_until is not None and now < key.previous_until
+            valid_until = min(filter(None, (valid_until, key.previous_until)), default=None)
         if key is None or not is_current:
             raise NotAuthenticated(_NOT_VALID, given=True)
         if key.revoked_at is not None:
             raise NotAuthenticated("This API key was revoked.", given=True)
         if key.expires_at is not None and key.expires_at <= now:
             raise NotAuthenticated(f"This API key expired on {key.expires_at[:10]}.", given=True)
-        return Caller(key.id, key.name, key.scopes)
+        return Caller(key.id, key.name, key.scopes), parse_instant(valid_until) if valid_until else None
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -61,6 +61,12 @@ class Freshness:
         last_success = await self._sync.last_success_at()
         return NEVER_FILLED if last_success is None else await self.stale_after(last_success)
 
+    def stale_from_now(self) -> datetime | None:
+        """As `stale_from`, on this thread; None where it is not known at once, or no sync has filled the mirror yet."""
+        last_success = self._sync.known_last_success
+        known = self._stale_from
+        return known[1] if known is not None and known[0] == last_success else None
+
     async def is_stale_given(self, last_success: datetime) -> bool:
         """`is_stale`, where the end of the last successful run is known."""
         return self._clock() > await self.stale_after(last_success)

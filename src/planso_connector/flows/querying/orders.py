@@ -54,12 +54,20 @@ class OrderQueries:
             raise not_indexed_error(page.rebuild)
         return page
 
+    def find_now(self, filters: OrderFilters) -> OrderPage:
+        """As `find`, on this thread. Raises ReadLater too."""
+        return self._database.read_now(lambda tx: search.find_orders(tx, filters))
+
     async def count(self, filters: OrderFilters) -> int:
         """The number of orders on all pages. Raises QueryTooBroad."""
         return await self._database.read(lambda tx: search.count_orders(tx, filters), within=QUERY_TIMEOUT)
 
     async def get_order(self, order_id: int) -> StoredOrder:
-        return await self._database.read(lambda tx: require_existing(tx, order_id, orders.get(tx, order_id)))
+        return await self._database.read_briefly(lambda tx: require_existing(tx, order_id, orders.get(tx, order_id)))
+
+    def get_order_now(self, order_id: int) -> StoredOrder:
+        """As `get_order`, on this thread. Raises ReadLater too."""
+        return self._database.read_now(lambda tx: require_existing(tx, order_id, orders.get(tx, order_id)))
 
     async def get_parts(self, order_id: int) -> Sequence[Part]:
         """In the order of PlanSo's page."""
@@ -96,7 +104,7 @@ class OrderQueries:
             page = [entry for entry in entries if entry.version > entries[-1].version] or entries
             return page, page[-1].version
 
-        return await self._database.read(work)
+        return await self._database.read_briefly(work)
 
     async def _read_of(self, order_id: int, read: Callable[[Transaction], T]) -> T:
         """What `read` returns, of an existing order."""
@@ -105,7 +113,7 @@ class OrderQueries:
             require_existing(tx, order_id, orders.get(tx, order_id))
             return read(tx)
 
-        return await self._database.read(work)
+        return await self._database.read_briefly(work)
 
 
 def require_existing(tx: Transaction, order_id: int, found: Found | None) -> Found:

@@ -175,8 +175,13 @@ class Sync:
     async def last_success_at(self) -> datetime | None:
         """When the last successful run ended; cached between runs of this process."""
         if self._last_success is None:
-            success = await self._database.read(lambda tx: sync_runs.get_last_success(tx))
+            success = await self._database.read_briefly(sync_runs.get_last_success)
             self._last_success = success.ended_at if success is not None else None
+        return parse_instant(self._last_success) if self._last_success is not None else None
+
+    @property
+    def known_last_success(self) -> datetime | None:
+        """As `last_success_at`; None also where that is not known yet."""
         return parse_instant(self._last_success) if self._last_success is not None else None
 
     async def is_mirror_empty(self) -> bool:

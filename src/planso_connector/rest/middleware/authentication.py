@@ -7,7 +7,7 @@ through a proxy or a browser, so requests with a sign of either are refused.
 
 import ipaddress
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -18,7 +18,6 @@ from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthen
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.wait_limit import current_key_id
-from planso_connector.rest.middleware.key_watch import KeyNoLongerValid, KeyWatch
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
     LIVENESS_PATH,
@@ -41,27 +40,45 @@ _POLLED_PATHS = MONITORING_PATHS | {LIVENESS_PATH, "/api/sync/status"}
 """Not reported to `on_request`: a sync that pauses for whoever watches its progress would never end."""
 
 
+class RequestAuthenticator:
+    """`allow_anonymous`: as long as there is no key, anyone is admitted."""
+
+    def __init__(self, authenticator: Authenticator, *, allow_anonymous: bool) -> None:
+        self._authenticator = authenticator
+        self._allow_anonymous = allow_anonymous
+
+    async def authenticate(self, scope: Scope, *, is_monitoring: bool = False) -> Caller:
+        """The sender of a request. Raises NotAuthenticated, HTTPException (403, 421) and StoreUnavailable."""
+        key = _get_key(scope)
+        if key is not None:
+            caller = self._authenticator.recall(key)
+            if caller is not None:
+                get_context(scope).key_id = caller.key_id
+                return caller
+            get_context(scope).key_id = extract_key_id(key)
+        caller = await self._authenticator.authenticate(key, is_monitoring=is_monitoring)
+        if caller is None:
+            if not self._allow_anonymous:
+                _require_local(scope)
+            return UNRESTRICTED_CALLER
+        return caller
+
+
 class AuthenticationMiddleware:
-    """
-    `allow_anonymous`: as long as there is no key, anyone is admitted. `on_request` gets the method of each admitted
-    request, before it is handled.
-    """
+    """`on_request` gets the method of each admitted request, before it is handled."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        authenticator: Authenticator,
+        authenticator: RequestAuthenticator,
         access_log: AccessLog,
         on_request: Callable[[str], None],
-        allow_anonymous: bool,
     ) -> None:
         self._app = app
         self._on_request = on_request
-        self._authenticator = authenticator
+        self._authenticate = authenticator.authenticate
         self._access_log = access_log
-        self._allow_anonymous = allow_anonymous
-        self._key_watch = KeyWatch(partial(self._authenticate, is_monitoring=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -90,12 +107,7 @@ class AuthenticationMiddleware:
         if scope["path"] not in _POLLED_PATHS:
             self._on_request(scope["method"])
         try:
-            if scope["path"] in MONITORING_PATHS:
-                await self._app(scope, receive, send)
-            else:
-                await self._key_watch.run(self._app, _get_key(scope), scope, receive, send)
-        except KeyNoLongerValid as withdrawn:
-            await error_response(withdrawn.error)(scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             self._record_access(scope, route, caller, get_response_state(scope).status)
 
@@ -126,17 +138,6 @@ class AuthenticationMiddleware:
             wanted = " or ".join(f"`{name}`" for name in required)
             held = ", ".join(f"`{name}`" for name in sorted(caller.scopes)) or "none"
             raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(required))
-        return caller
-
-    async def _authenticate(self, scope: Scope, *, is_monitoring: bool = False) -> Caller:
-        key = _get_key(scope)
-        if key is not None:
-            get_context(scope).key_id = extract_key_id(key)
-        caller = await self._authenticator.authenticate(key, is_monitoring=is_monitoring)
-        if caller is None:
-            if not self._allow_anonymous:
-                _require_local(scope)
-            return UNRESTRICTED_CALLER
         return caller
 
     def _record_access(self, scope: Scope, route: MatchedRoute, caller: Caller, status: int) -> None:

@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.domain.errors import ConnectorError, NotAuthenticated
 from planso_connector.rest.middleware.response_state import get_response_state
+from planso_connector.rest.middleware.route_scopes import MONITORING_PATHS
+from planso_connector.rest.request_context import get_context
+from planso_connector.rest.schemas.errors import error_response
 
 CHECK_INTERVAL = 1.0
 """Seconds between two checks, and after which a request without a response counts as waiting."""
@@ -30,10 +33,10 @@ class KeyNoLongerValid(Exception):
 class _WatchedRequest:
     """A request in flight. Before a response that took long is sent, the key is checked once more."""
 
-    __slots__ = ("_check_key", "_send", "_started_at", "error", "key", "scope", "task")
+    __slots__ = ("_check_key", "_send", "_started_at", "error", "keys", "scope", "task")
 
-    def __init__(self, key: str | None, scope: Scope, send: Send, check_key: _CheckKey) -> None:
-        self.key, self.scope = key, scope
+    def __init__(self, keys: frozenset[bytes], scope: Scope, send: Send, check_key: _CheckKey) -> None:
+        self.keys, self.scope = keys, scope
         self._send, self._check_key = send, check_key
         self._started_at = monotonic()
         task = asyncio.current_task()
@@ -57,23 +60,33 @@ class _WatchedRequest:
         self.task.cancel()
 
 
-class KeyWatch:
+class KeyWatchMiddleware:
     """`authenticate` raises NotAuthenticated if the key of a request is not valid now."""
 
-    def __init__(self, authenticate: Callable[[Scope], Awaitable[object]]) -> None:
+    def __init__(self, app: ASGIApp, authenticate: Callable[[Scope], Awaitable[object]]) -> None:
+        self._app = app
         self._authenticate = authenticate
         self._in_flight: set[_WatchedRequest] = set()
         self._task: asyncio.Task[None] | None = None
 
-    async def run(self, app: ASGIApp, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in MONITORING_PATHS or get_context(scope).caller is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._run(scope, receive, send)
+        except KeyNoLongerValid as withdrawn:
+            await error_response(withdrawn.error)(scope, receive, send)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises KeyNoLongerValid, before the response starts."""
-        request = _WatchedRequest(key, scope, send, self._check_key)
+        request = _WatchedRequest(get_context(scope).api_keys, scope, send, self._check_key)
         self._in_flight.add(request)
         if self._task is None or self._task.done():
             # In an empty context: else this request's trace would be logged with what is done for others.
             self._task = asyncio.get_running_loop().create_task(self._watch(), name="key watch", context=Context())
         try:
-            await app(scope, receive, request.send)
+            await self._app(scope, receive, request.send)
         except asyncio.CancelledError:
             if request.error is None:
                 raise
@@ -86,11 +99,11 @@ class KeyWatch:
         """Run as long as there are requests. Each key is checked once, however many requests wait with it."""
         while self._in_flight:
             await asyncio.sleep(CHECK_INTERVAL)
-            checked: dict[str | None, NotAuthenticated | None] = {}
+            checked: dict[frozenset[bytes], NotAuthenticated | None] = {}
             for request in [request for request in self._in_flight if request.is_waiting]:
-                if request.key not in checked:
-                    checked[request.key] = await self._check_key(request.scope)
-                error = checked[request.key]
+                if request.keys not in checked:
+                    checked[request.keys] = await self._check_key(request.scope)
+                error = checked[request.keys]
                 if error is not None and request in self._in_flight and request.is_waiting:
                     request.cancel(error)
 

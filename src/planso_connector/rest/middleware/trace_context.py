@@ -73,7 +73,10 @@ def extract_trace(headers: HeaderPairs) -> TraceContext:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """FastAPI's telemetry; how a request's trace is found; what gets the method and route of a cached response."""
+    """
+    FastAPI's telemetry; how a request's trace is found; what gets the method and route of a request that no router
+    sees.
+    """
 
     telemetry: TelemetryConfig = field(default_factory=lambda: TELEMETRY_OFF)
     extract_trace: Callable[[HeaderPairs], TraceContext] = extract_trace

@@ -1,22 +1,23 @@
 """GET /api/orders and below: orders from the mirror. The writes are in `order_writes`."""
 
 import asyncio
-import math
 import re
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError, to_json
+from pydantic_core import PydanticCustomError
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.domain.part import count_missing
 from planso_connector.flows.querying.freshness import NEVER_FILLED, Freshness
 from planso_connector.flows.querying.orders import PARTLY_FILLED, OrderQueries
-from planso_connector.rest.request_context import OrdersResponse, get_context
+from planso_connector.rest.order_bodies import LARGE_LIST, render_list, render_order
+from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.routes.write_headers import matches_etag
@@ -26,11 +27,8 @@ from planso_connector.rest.schemas.examples import build_example, document_heade
 from planso_connector.store.history import HistoryEntry
 
 _PREFIX = "/api/orders"
-LARGE_LIST, MAX_LARGE_LISTS = 100, 4
-"""
-Responses with more orders than `LARGE_LIST` are made `MAX_LARGE_LISTS` at a time: each takes several MB, and 64 at once
-took 300 MB.
-"""
+MAX_LARGE_LISTS = 4
+"""Responses with more orders than `LARGE_LIST` that are made at a time: 64 at once took 300 MB."""
 _INVALID_AFTER = replace(INVALID_DATE, loc=("query", "after"))
 _FAILURES = document_failures(404, 422, 503, invalid=INVALID_ORDER_ID)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -83,22 +81,21 @@ def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
         )
         | document_failures(422, 503, invalid=_INVALID_AFTER),
     )
-    async def list_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
+    async def list_orders(query: Annotated[OrdersQuery, Query()]) -> Response:
         """
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
         """
         async with large_lists if query.limit > LARGE_LIST else nullcontext():
-            return await respond(query, request)
+            return await respond(query)
 
-    async def respond(query: OrdersQuery, request: Request) -> Response:
+    async def respond(query: OrdersQuery) -> Response:
         filters = query.to_filters()
         page = await queries.find(filters)
-        members: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
+        members: dict[str, object] = {}
         message = ""
         if page.rebuild is not None:
-            message, rebuilding = responses.rebuild_members(page.rebuild)
-            members |= rebuilding
+            message, members = responses.rebuild_members(page.rebuild)
         if query.total:
             try:
                 members["total"] = await queries.count(filters)
@@ -106,17 +103,12 @@ def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
                 members["total"] = None
                 message = f"{message} total: there are too many to be counted in time.".lstrip()
         stale_from = await freshness.stale_from()
-        members["stale"] = freshness.now() > stale_from
         if stale_from == NEVER_FILLED:
             message = f"{message} {PARTLY_FILLED}".lstrip()
-        if not message:  # one with a message is not cached: a busy moment may be the reason
-            get_context(request.scope).valid_until = math.inf if members["stale"] else stale_from.timestamp()
-        documents = [order.document for order in page.documents]
-        if query.member_names:
-            documents = [select_members(document, query.member_names) for document in documents]
-        tail = to_json(members).decode()[1:]
-        text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{tail}'
-        return OrdersResponse(text.encode(), [order.id for order in page.documents])
+        names = query.member_names
+        select = partial(select_members, names=names) if names else None
+        body = render_list(page, message, members, stale=freshness.now() > stale_from, select=select)
+        return OrdersResponse(body, [order.id for order in page.documents])
 
     return router
 
@@ -149,9 +141,8 @@ def _order_router(freshness: Freshness) -> APIRouter:
         headers = {"ETag": f'"{stored.order.tag}"'}
         if matches_etag(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        message, stale = to_json(note).decode(), to_json(await freshness.is_stale()).decode()
-        text = f'{{"success":true,"message":{message},"order":{stored.order.document},"stale":{stale}}}'
-        return Response(text.encode(), media_type="application/json", headers=headers)
+        body = render_order(stored, note, stale=await freshness.is_stale())
+        return Response(body, media_type="application/json", headers=headers)
 
     return router
 

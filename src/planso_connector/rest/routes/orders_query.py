@@ -30,6 +30,7 @@ def _parse_day(text: str | None) -> str | None:
 Text = Annotated[str | None, Field(max_length=200), AfterValidator(_parse_text)]
 Day = Annotated[str | None, Field(max_length=40), AfterValidator(_parse_day)]
 
+_NO_FILTERS = frozenset({"fields", "cursor", "total"})
 Sort = Literal["shop_date", "-shop_date", "finish_date", "-finish_date", "id", "-id"]
 # A generator would call `-id` VALUE_5.
 _SORT_NAMES: list[JsonValue] = [
@@ -78,8 +79,8 @@ class OrdersQuery(BaseModel):
         return names
 
     def to_filters(self) -> OrderFilters:
-        filters = self.model_dump(exclude={"fields", "cursor", "total"})
-        return OrderFilters(**filters, cursor=self.cursor or None)
+        given = {name: getattr(self, name) for name in self.model_fields_set - _NO_FILTERS}
+        return OrderFilters(**given, cursor=self.cursor or None)
 
 
 def select_members(document: str, names: frozenset[str]) -> str:
@@ -95,7 +96,7 @@ class OrdersQueryRoute(StrictQueryRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint: Callable[[OrdersQuery, Request], Coroutine[Any, Any, Response]] = self.endpoint
+        endpoint: Callable[[OrdersQuery], Coroutine[Any, Any, Response]] = self.endpoint
 
         async def handler(request: Request) -> Response:
             try:
@@ -103,6 +104,6 @@ class OrdersQueryRoute(StrictQueryRoute):
             except ValidationError as error:
                 problems = [{**problem, "loc": ("query", *problem["loc"])} for problem in error.errors()]
                 raise RequestValidationError(problems) from None
-            return await endpoint(query, request)
+            return await endpoint(query)
 
         return handler

@@ -1,12 +1,16 @@
 """What SQLite and PostgreSQL have in common as backends of a Database."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Executable
 
 from planso_connector.store.engine.file_watch import FileFault
+from planso_connector.store.engine.immediate_reads import ReadLater
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.engine.work_queue import WorkQueue
+
+T = TypeVar("T")
 
 
 class Backend:
@@ -26,6 +30,10 @@ class Backend:
     def file_fault(self) -> FileFault | None:
         """What happened to the database's files; None if nothing, and for a server's."""
         return None
+
+    def read_now(self, function: Callable[[Transaction], T], workshop: str | None) -> T:
+        """Raises ReadLater, as a server always does: it is another process, which has to be waited for."""
+        raise ReadLater
 
     def data_version(self) -> int | None:
         """A number that changes with each commit of anybody; None if only a server could tell."""

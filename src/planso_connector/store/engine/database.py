@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine.backend import Backend
 from planso_connector.store.engine.file_watch import FileFault
+from planso_connector.store.engine.immediate_reads import ReadLater
 from planso_connector.store.engine.sqlite import SqliteBackend
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.engine.work_queue import TIMEOUT
@@ -21,7 +22,7 @@ from planso_connector.store.engine.work_queue import TIMEOUT
 if TYPE_CHECKING:
     from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 
-__all__ = ["Database", "Row", "Transaction", "parse_database_url"]
+__all__ = ["Database", "ReadLater", "Row", "Transaction", "parse_database_url"]
 
 T = TypeVar("T")
 
@@ -88,6 +89,20 @@ class Database:
         """
         queue = self._backend.reads if within is None else self._backend.searches
         return cast("T", await queue.run(work, within, workshop=self.workshop))
+
+    def read_now(self, work: Callable[[Transaction], T]) -> T:
+        """
+        As `read`, at once on the calling thread, for work by key or by index: well below a millisecond. Raises
+        ReadLater where it would take longer, or would have to wait.
+        """
+        return self._backend.read_now(work, self.workshop)
+
+    async def read_briefly(self, work: Callable[[Transaction], T]) -> T:
+        """As `read_now`, else as `read`."""
+        try:
+            return self.read_now(work)
+        except ReadLater:
+            return await self.read(work)
 
     async def read_with_priority(self, work: Callable[[Transaction], T], seconds: float) -> T:
         """As `read`, before all work that waits; StoreTimeout after `seconds`."""

@@ -78,7 +78,7 @@ class FileWatch:
         self._log_descriptor = _find(opened, self._identities[self._log])
         # Shared by all connections of the process on this file.
         self._index_descriptor = _find(_descriptors(), self._identities[self._index])
-        self._is_local = file_system.is_local(self._path)
+        self.is_local = file_system.is_local(self._path)
         self._written: tuple[bytes, int] | None = None
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._is_rescued = self._is_closed = False
@@ -145,7 +145,7 @@ class FileWatch:
         head, log_head = _read(self._file_descriptor, 16, 0), _read(self._log_descriptor, 4, 0)
         if head not in (None, _HEAD) or log_head not in (None, b"", *_LOG_HEADS):
             return True
-        if not self._is_local or self._file_descriptor is None:
+        if not self.is_local or self._file_descriptor is None:
             return False
         index = _read(self._index_descriptor, 136, 0)
         changed_at = os.fstat(self._file_descriptor).st_mtime_ns

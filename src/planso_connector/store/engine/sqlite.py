@@ -10,10 +10,10 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import apsw
 from sqlalchemy import Executable
@@ -23,8 +23,11 @@ from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreUn
 from planso_connector.store import trigrams
 from planso_connector.store.engine.backend import Backend
 from planso_connector.store.engine.file_watch import FileFault, FileWatch, disable_checkpoint_on_close
-from planso_connector.store.engine.transaction import CompiledStatement, Row, StatementCache, WorkshopScope
+from planso_connector.store.engine.immediate_reads import ImmediateReader, ReadLater
+from planso_connector.store.engine.transaction import CompiledStatement, Row, StatementCache, Transaction, WorkshopScope
 from planso_connector.store.engine.work_queue import TIMEOUT, QueuedWork, WorkQueue, resolve_futures
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
@@ -100,6 +103,9 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # Else SQLite prepares statements such as `LIMIT ?` anew whenever a value changes, which takes longer than
+            # running them. Source: sqlite.org/queryplanner-ng.html, section 4.
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
             for name, function in _SQL_FUNCTIONS.items():
                 connection.create_scalar_function(name, function, 1, deterministic=True)
             if read_only:
@@ -155,7 +161,7 @@ class SqliteBackend(Backend):
             self._files = FileWatch(path, connect)
         connections: list[apsw.Connection] = []
         try:
-            for read_only in (True,) * (READER_THREADS + SEARCH_THREADS + 1) + (False,):
+            for read_only in (True,) * (READER_THREADS + SEARCH_THREADS + 2) + (False,):
                 connections.append(connect(path, read_only=read_only))  # noqa: PERF401 - those before an error are closed
         except StoreUnavailable:
             for connection in connections:
@@ -164,6 +170,8 @@ class SqliteBackend(Backend):
             raise
         self.writes.start_thread(self._run_writer, connections.pop())
         self._version_connection = connections.pop()
+        self._now_connection = connections.pop()
+        self._reader = ImmediateReader(self._now_connection, SqliteTransaction(self._now_connection))
         for _ in range(READER_THREADS):
             self.reads.start_thread(self._run_reader, connections.pop(), self.reads)
         for _ in range(SEARCH_THREADS):
@@ -175,6 +183,14 @@ class SqliteBackend(Backend):
         except apsw.Error:
             return None
 
+    def read_now(self, function: Callable[[Transaction], T], workshop: str | None) -> T:
+        is_silent = any(queue.responsiveness.silent_since is not None for queue in self.queues)
+        if is_silent or self._files.fault is not None or not self._files.is_local:
+            raise ReadLater
+        result = self._reader.read(function, workshop)
+        self.reads.responsiveness.record_answer()
+        return result
+
     @property
     def file_fault(self) -> FileFault | None:
         return self._files.fault
@@ -183,6 +199,7 @@ class SqliteBackend(Backend):
         await asyncio.to_thread(self._files.stop)
         await super().close()
         self._close(self._version_connection)
+        self._close(self._now_connection)
         self._files.close()
 
     def _close(self, connection: apsw.Connection) -> None:
