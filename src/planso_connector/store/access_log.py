@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import BigInteger, Select, bindparam, insert, select
@@ -31,7 +31,14 @@ _NEW = insert(access_log).values(row_parameters(access_log))
 
 def record(tx: Transaction, entries: Iterable[Access]) -> None:
     rows = [
-        {**asdict(entry), "id": secrets.token_hex(6), "order_ids": f",{','.join(map(str, entry.order_ids))},"}
+        {
+            "id": secrets.token_hex(6),
+            "at": entry.at,
+            "caller": entry.caller,
+            "route": entry.route,
+            "order_ids": f",{','.join(map(str, entry.order_ids))},",
+            "times": entry.times,
+        }
         for entry in entries
     ]
     tx.execute_many(_NEW, rows)

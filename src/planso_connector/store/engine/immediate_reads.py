@@ -19,7 +19,7 @@ STEPS_PER_LOOK, MAX_LOOKS = 1000, 8
 Virtual machine instructions between two looks, and how many looks a unit of work may take: half a millisecond. One row
 by its key takes about a hundred instructions, a page of fifty orders two thousand.
 """
-SLOW, MAX_SHARE = 0.02, 0.1
+SLOW, MAX_SHARE = 0.05, 0.2
 """
 A read that took so many seconds because of the disk is followed by a pause in which reads are left to a thread, so that
 the event loop spends at most this share of its time waiting for the disk.
