@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Instant
+from planso_connector.domain.scopes import Scope
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from tests.databases import Store
