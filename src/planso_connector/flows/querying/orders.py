@@ -36,15 +36,8 @@ class OrderQueries:
         Raises QueryTooBroad; IndexNotReady where a rebuild of the search index may be the reason, or for no hit; and
         MirrorNotFilled for no hit before the first sync.
         """
-
-        def work(tx: Transaction) -> OrderPage:
-            page = search.find_orders(tx, filters)
-            if not page.documents and sync_runs.get_last_success(tx) is None:
-                raise mirror_not_filled_error()
-            return page
-
         try:
-            page = await self._database.read(work, within=QUERY_TIMEOUT)
+            page = await self._database.read(lambda tx: _find(tx, filters), within=QUERY_TIMEOUT)
         except QueryTooBroad:
             rebuild = await self._database.read(lookup_keys.read_rebuild_progress)
             if rebuild is None:
@@ -55,8 +48,8 @@ class OrderQueries:
         return page
 
     def find_now(self, filters: OrderFilters) -> OrderPage:
-        """As `find`, on this thread. Raises ReadLater too."""
-        return self._database.read_now(lambda tx: search.find_orders(tx, filters))
+        """As `find`, on this thread. During a rebuild a page without hits is returned. Raises ReadLater too."""
+        return self._database.read_now(lambda tx: _find(tx, filters))
 
     async def count(self, filters: OrderFilters) -> int:
         """The number of orders on all pages. Raises QueryTooBroad."""
@@ -114,6 +107,13 @@ class OrderQueries:
             return read(tx)
 
         return await self._database.read_briefly(work)
+
+
+def _find(tx: Transaction, filters: OrderFilters) -> OrderPage:
+    page = search.find_orders(tx, filters)
+    if not page.documents and sync_runs.get_last_success(tx) is None:
+        raise mirror_not_filled_error()
+    return page
 
 
 def require_existing(tx: Transaction, order_id: int, found: Found | None) -> Found:
