@@ -51,7 +51,7 @@ def test_a_kill_during_a_write_loses_nothing(tmp_path: Path) -> None:
     kill -9 at each step of a write, of another order each time: a later start carries each through, by one save, and
     the mirror shows what PlanSo holds.
     """
-    sandbox = Sandbox(orders=60)
+    sandbox = Sandbox(orders=12)
     orders = dict(enumerate(sandbox.order_ids()[:4], start=1))
 
     def is_asked(order_id: int, times: int) -> bool:
