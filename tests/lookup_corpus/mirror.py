@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE, VEHICLE, Order
+from tests.lookup_corpus.written_orders import WRITTEN_ORDERS
 
 
 def _words(text: str) -> list[str]:
@@ -176,47 +177,12 @@ class CorpusOrder:
         )
 
 
-_BY_HAND = """
- 1 | WN-AE 2309 | Meyer, Sabine | 07151 9876543 | sabine.meyer@example.org | VW Golf VIII | schwarz
- 2 | WN-AF 2309 | Jana Petersen | 0151 23456001 | jana.petersen@example.org | Audi A4 | rot
- 3 | B-NO 1234 | Otto Nordpol | 030 5550101 | otto@nordpol.example | BMW 320d | blau
- 4 | BN-O 1234 | Ida Kaufmann | 0228 5550102 | | Opel Corsa | grau
- 5 | ES-EL 88H | Friedrich Häußermann | 0711 5550103 | | Mercedes-Benz 280 SL | silber
- 6 | LB-ZO 47E | Elektro Bäuerle GmbH | 07141 5550104-0 | info@elektro-baeuerle.example | Renault Zoe | weiß
- 7 | W-12345A | Leopold Gruber | +43 1 5550105 | gruber@example.at | Skoda Octavia | grün
- 8 | AB-123-CD | Marie Dupont | +33 6 12 34 56 78 | | Renault Clio | rot
- 9 | TÜ-KE 18 | Übelhör, Jörg | 07071 5550106 | joerg.uebelhoer@gmx.example | VW Polo | rot
-10 | S-KL 451 | Ayşe Yıldırım | 0176 5550107 | a.yildirim@example.com | Ford Fiesta | weiß
-11 | S-KL 451 | Ayşe Yıldırım | 0176 5550107 | a.yildirim@example.com | Ford Fiesta | weiß
-12 | GP-QR 320 | Anton Meyer | 07161 5550108 | | VW Passat | grau
-13 | GP-OR 320 | Malerbetrieb Rühle e.K. | (07161) 55 50 109 | kontakt@malerruehle.example | VW Caddy | gelb
-14 | THW-81234 | Technischer Helferkreis e.V. | 0228 5550110 | | MAN TGM | blau
-15 | RT-MM 5 04-10 | Wilhelm Berg | 0049 7121 5550111 | | Porsche 911 | schwarz
-16 | HH-VF 6 | Claasen-Thießen, Maike | 040/5550112 | maike_ct@example.net | Volvo V60 | braun
-17 | DO-RT 1212 | Thomas Schröder | 0231-5550113 | | Ford Transit | weiß
-18 | DO-RT 1221 | Thomas Schröter | 0231 5550114 | | Ford Focus | blau
-19 | M-AB 1000 | Dr. med. Charlotte von Hohenfels | 089 5550115 | c.von.hohenfels@example.org | BMW X3 | weiß
-20 | KA-TH 17 | Autohaus Knödler GmbH & Co. KG | 0721 55501-16 | | Audi Q5 | grau
-21 | P-JW 702 | Nguyễn Thị Lan | 0331 5550117 | lan.nguyen@example.org | Toyota Yaris | rot
-22 | BB-TZ 3040 | Karl-Heinz Müller-Lüdenscheidt | 0172 5550118 | khml@example.org | Tesla Model 3 | weiß
-23 | LÖ-B 9 | Pfisterer Umzüge OHG | 07621 5550119 | | Mercedes-Benz Sprinter | weiß
-24 | 12-ABC-3 | Jeroen de Vries | +31 6 12345678 | jeroen.devries@example.nl | Volvo V40 | schwarz
-25 | | Hannelore Zwiebel | 07151 5550120 | | Opel Astra | blau
-26 | FR-EI 209 | Giovanna Esposito | 0160 5550121 | gio.esposito@example.it | Fiat 500 | gelb
-27 | FR-EI 29 | Tankred Ostermann | 0160 5550122 | | Dacia Duster | braun
-28 | WN-BD 1515 | Svenja Quast | 0175 5550123 | svenja-quast@example.org | VW ID.3 | weiß
-29 | WN-PT 1550 | Detlef Quandt | 0175 5550124 | | Seat Leon | rot
-30 | ES-TE 400E | Isolde Wackernagel | 0711 5550125 | isolde42@example.org | Tesla Model Y | grau
-31 | LB-XY 77 | Christoph Kristiansen | 07141 5550126 | ck@example.org | Skoda Fabia | grün
-32 | VAI-X 777 | Xaver Yersin | 07042 5550127 | | VW T6 | orange
-"""
-
-
 def _by_hand() -> list[CorpusOrder]:
     found = []
-    for line in _BY_HAND.strip().splitlines():
-        order_id, plate, person, phone, email, vehicle, color = (cell.strip() for cell in line.split("|"))
+    for line in filter(None, WRITTEN_ORDERS.splitlines()):
+        order_id, plate, person, phone, email, vehicle, color, *day = (cell.strip() for cell in line.split("|"))
         order = CorpusOrder(int(order_id), plate, person=person, phone=phone, email=email, vehicle=vehicle, color=color)
+        order = replace(order, day=day[0]) if day else order
         found.append(order)
     return found
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from planso_connector.domain.folding import fold
 from tests.lookup_corpus.mirror import SOUND_ALIKE, CorpusOrder, orders, phone_in_every_writing
 from tests.lookup_corpus.plates import RULES, as_said, in_pairs, one_by_one
+from tests.lookup_corpus.questions_by_kind import QUESTIONS_BY_KIND
+from tests.lookup_corpus.second_set import SECOND_SET
 from tests.lookup_corpus.written_questions import WRITTEN_QUESTIONS
 
 QUESTIONS_PER_RULE = 12
@@ -27,7 +29,7 @@ class Question:
     expected: tuple[int, ...]
     """The orders that fit; the first one is meant."""
     rule: str
-    """The rule that generated it, or `hand`."""
+    """The rule that generated it, the kind of those by kind, or `hand`."""
 
     @property
     def is_for_development(self) -> bool:
@@ -36,12 +38,13 @@ class Question:
 
 
 def _by_hand() -> Iterator[Question]:
-    for line in WRITTEN_QUESTIONS.strip().splitlines():
-        said, ids = (cell.strip() for cell in line.split("|"))
-        pieces = re.split(r"(?:^|\s)(name|plate|phone|email)=", said)
-        asked = [("q", pieces[0])] if pieces[0] else []
-        asked += zip(pieces[1::2], pieces[2::2], strict=True)
-        yield Question(tuple(asked), tuple(map(int, ids.split())), "hand")
+    for rule, text in (("hand", WRITTEN_QUESTIONS), *QUESTIONS_BY_KIND.items(), *SECOND_SET.items()):
+        for line in text.strip().splitlines():
+            said, ids = (cell.strip() for cell in line.split("|"))
+            pieces = re.split(r"(?:^|\s)(name|plate|phone|email)=", said)
+            asked = [("q", pieces[0])] if pieces[0] else []
+            asked += zip(pieces[1::2], pieces[2::2], strict=True)
+            yield Question(tuple(asked), tuple(map(int, ids.split())), rule)
 
 
 class _Mirror:

@@ -148,7 +148,7 @@ def assert_text_index_agrees(store: Store) -> None:
 
 
 def test_the_keys_of_an_order(store: Store) -> None:
-    """Each end of the plate, the name's words and their sounds, reversed digits, the address."""
+    """Each end of the plate, the name's words, two of them as one, and their sounds, reversed digits, the address."""
     store.write(lambda tx: save(tx, 1, plate="B-N 12", person="Jörg Müller", phone="0151/23 45", email="J@Example.org"))
     assert {key[1:] for key in keys_of(123, keys(store))} == {
         ("plate", "BN12"),
@@ -158,6 +158,8 @@ def test_the_keys_of_an_order(store: Store) -> None:
         ("word", "muller"),
         ("sound", "074"),
         ("sound", "657"),
+        ("word", "jorgmuller"),
+        ("sound", "074657"),
         ("phone", "543215194"),
         ("email", "j@example.org"),
     }

@@ -3,7 +3,7 @@ The lookup keys of each order: what a caller may say of it, updated in the trans
 
 kind     key                                                              searched by
 plate    each end of the folded plate, from two signs                     prefix: `2309` finds `WNAE2309`
-word     each word of the name (`recognition.names`)                      equality, typo variants, prefix
+word     each word of the name, two as one (`recognition.names`)          equality, typo variants, prefix
 sound    each word's phonetic code                                        equality
 phone    each number's digits in reverse (`recognition.phones`)           equality; prefix, for last digits
 email    the normalized address (`recognition.emails`)                    equality, prefix

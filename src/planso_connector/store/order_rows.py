@@ -65,6 +65,10 @@ def _sanitize_part(part: Part) -> Part:
     return Part(part.order_id, **{name: _sanitize(getattr(part, name)) for name in _PART_COLUMNS})
 
 
+FOLDED_COLUMNS = ("plate_key", "person_key", "phone_key", "email_key", "damage_key", "status_key", "text_key")
+"""Columns of `orders` that searches compare with folded text; a change of `fold` needs a rebuild."""
+
+
 def order_columns(order: Order) -> dict[str, object]:
     """The columns of `orders` that are derived from the order alone, except `document`."""
     values = order.values

@@ -1,4 +1,4 @@
-"""Rebuild the search index: lookup keys and texts of all orders, one batch in each transaction."""
+"""Rebuild the search index: lookup keys and folded texts of all orders, one batch in each transaction."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -11,7 +11,7 @@ from planso_connector.store import lookup_keys
 from planso_connector.store.engine.expressions import is_in_ids
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
-from planso_connector.store.order_rows import order_from_row, part_from_row, text_key, to_json
+from planso_connector.store.order_rows import FOLDED_COLUMNS, order_columns, order_from_row, part_from_row, to_json
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders, parts
 
@@ -43,10 +43,10 @@ _PARTS = (
     .where(parts.c.workshop == _WORKSHOP, is_in_ids(parts.c.order_id, bindparam("order_ids", type_=Text)))
     .order_by(parts.c.order_id, parts.c.position)
 )
-_SET_TEXT = (
+_SET_TEXTS = (
     update(orders)
     .where(orders.c.workshop == _WORKSHOP, orders.c.id == bindparam("of_id", type_=BigInteger))
-    .values(text_key=bindparam("new_text"))
+    .values({name: bindparam(f"new_{name}", type_=Text) for name in FOLDED_COLUMNS})
 )
 
 
@@ -69,7 +69,7 @@ def rebuild_batch(tx: Transaction) -> RebuildProgress | None:
     progress = None
     if rows:
         lookup_keys.add_keys(tx, rows)
-        tx.execute_many(_SET_TEXT, list(_texts(tx, rows)))
+        tx.execute_many(_SET_TEXTS, list(_texts(tx, rows)))
         done = before.done + len(rows)
         progress = RebuildProgress(rows[-1]["id"], done, max(done, before.all or 0))
     lookup_keys.write_rebuild_progress(tx, progress)
@@ -81,7 +81,9 @@ def _texts(tx: Transaction, rows: list[Row]) -> Iterator[dict[str, Any]]:
     parts_of = {key: list(map(part_from_row, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
     for row in rows:
         try:
-            yield {"of_id": row["id"], "new_text": text_key(order_from_row(row, parts_of.get(row["id"], ())))}
+            columns = order_columns(order_from_row(row, parts_of.get(row["id"], ())))
         except (KeyError, TypeError, ValueError) as error:
             # One order that no version wrote like this must not keep all others from being found.
             log.warning("order_not_reindexed", order=row["id"], error=type(error).__name__)
+        else:
+            yield {"of_id": row["id"], **{f"new_{name}": columns[name] for name in FOLDED_COLUMNS}}

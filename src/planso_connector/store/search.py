@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
 
 from planso_connector.domain.fields import Value
-from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
+from planso_connector.domain.folding import fold, fold_asked_phone, fold_key, fold_plate
 from planso_connector.domain.order import PLATE, OrderDocument, do_stays_overlap
 from planso_connector.store import cursors, trigrams
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
@@ -262,7 +262,7 @@ def _folded_words(text: str) -> str:
 
 _PARAMETERS: dict[str, Callable[[str], str]] = {
     "plate": fold_plate,
-    "phone": fold_phone,
+    "phone": fold_asked_phone,
     "person": fold,
     "email": fold,
     "status": fold_key,

@@ -222,7 +222,7 @@ def test_a_clarifying_question_has_no_personal_data(
 ) -> None:
     """No name, number, address or plate of a candidate is in it, though people type them into any field."""
     ranking = rank_shop(query, *shop) if shop else rank_matches(())
-    sentence = choose_question(ranking.matches, language)
+    sentence = choose_question(ranking.matches, query, language)
     if sentence is None:
         return
     words = set(fold(sentence).replace("?", " ").replace(",", " ").split())
@@ -234,6 +234,10 @@ def test_a_clarifying_question_has_no_personal_data(
     assert sentence.endswith("?")
 
 
+DIGITS = {"de": "Wie lauten die Ziffern auf dem Kennzeichen?", "en": "What are the digits on the number plate?"}
+SURNAME = {"de": "Auf welchen Namen läuft der Auftrag?", "en": "Which name is the order under?"}
+
+
 def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
     return tuple(Match(facts.order_id, 0.7, ("name exact",), facts) for facts in orders)
 
@@ -243,9 +247,9 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
     [
         ((), None, None),
         ((JANA,), "Geht es um den VW Golf?", "Is it about the VW Golf?"),
-        ((replace(JANA, vehicle=None),), None, None),
-        ((replace(JANA, vehicle="WN-AE 2309", plate=None),), None, None),
-        ((replace(JANA, vehicle="wn ae 2309", plate=None),), None, None),
+        ((replace(JANA, vehicle=None),), DIGITS["de"], DIGITS["en"]),
+        ((replace(JANA, vehicle="WN-AE 2309", plate=None),), SURNAME["de"], SURNAME["en"]),
+        ((replace(JANA, vehicle="wn ae 2309", plate=None),), SURNAME["de"], SURNAME["en"]),
         ((replace(JANA, vehicle="BMW X5"),), "Geht es um den BMW X5?", "Is it about the BMW X5?"),
         ((JANA, KARL), "Geht es um den VW Golf oder den Audi A4?", "Is it about the VW Golf or the Audi A4?"),
         (
@@ -294,18 +298,21 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
             "Auf welchen Namen läuft der Auftrag?",
             "Which name is the order under?",
         ),
-        ((JANA, JANA), None, None),
+        ((JANA, JANA), "Wie lautet die Auftragsnummer?", "What is the number of the order?"),
     ],
 )
 def test_the_question_that_splits_best_is_asked(
     orders: tuple[OrderFacts, ...], german: str | None, english: str | None
 ) -> None:
-    """Up to three candidates are named; beyond, it asks for what differs most; no question where nothing differs."""
-    assert choose_question(_candidates(*orders), "de") == german
-    assert choose_question(_candidates(*orders), "en") == english
+    """Up to three candidates are named; beyond, it asks for what differs most, at last for the order's number."""
+    assert choose_question(_candidates(*orders), LookupQuery(), "de") == german
+    assert choose_question(_candidates(*orders), LookupQuery(), "en") == english
 
 
 def test_an_unlikely_candidate_is_not_named() -> None:
     """The question is about the likely candidates; an unlikely third one doesn't make it longer."""
     unlikely = Match(3, 0.2, ("name part",), PIA)
-    assert choose_question((*_candidates(JANA, KARL), unlikely), "de") == "Geht es um den VW Golf oder den Audi A4?"
+    assert (
+        choose_question((*_candidates(JANA, KARL), unlikely), LookupQuery(), "de")
+        == "Geht es um den VW Golf oder den Audi A4?"
+    )

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.language import MONTHS, Language
-from planso_connector.domain.recognition import names
-from planso_connector.domain.recognition.matching import Match, OrderFacts
+from planso_connector.domain.recognition import names, phones
+from planso_connector.domain.recognition.already_said import Topic, find_said_topics
+from planso_connector.domain.recognition.matching import LookupQuery, Match, OrderFacts
 
 PLAUSIBLE_SHARE = 0.6
 """The question is about the matches that reach this share of the best score."""
@@ -25,9 +26,10 @@ _LOOKS_LIKE_A_PLATE = re.compile(
 _LOOKS_LIKE_A_NUMBER = re.compile(r"\d(?:\W?\d){4}")
 
 
-class _Topic(NamedTuple):
+class _Question(NamedTuple):
     """One thing to ask for."""
 
+    topic: Topic
     value: Callable[[OrderFacts], str]
     """What candidates may differ in; empty where an order has nothing."""
     question: Mapping[Language, str]
@@ -38,9 +40,10 @@ class _Topic(NamedTuple):
     """The words that name a candidate in it."""
 
 
-def choose_question(candidates: Sequence[Match], language: Language) -> str | None:
+def choose_question(candidates: Sequence[Match], query: LookupQuery, language: Language) -> str | None:
     """
-    The question whose answer leaves the fewest candidates on average; None where none would tell them apart.
+    The question whose answer leaves the fewest candidates on average, about nothing that `query` has already; None
+    without candidates. Where nothing tells them apart it asks for the number of the order.
 
     It names vehicles, colours and days, never a name, a number or an address: those the caller has to say.
     """
@@ -52,35 +55,46 @@ def choose_question(candidates: Sequence[Match], language: Language) -> str | No
     def if_speakable(text: str | None) -> str | None:
         return text if text and _is_speakable(text, private_words, plates) else None
 
-    plausible = [
-        replace(match.facts, vehicle=if_speakable(match.facts.vehicle), color=if_speakable(match.facts.color))
-        for match in near
-        if match.score >= PLAUSIBLE_SHARE * best_score
-    ]
-    if len(plausible) <= 1:
-        return _choice(_VEHICLE, plausible, language) if plausible and _VEHICLE.value(plausible[0]) else None
-    topics = _TOPICS_FOR_FEW if len(plausible) <= MAX_NAMED_VEHICLES else _TOPICS_FOR_MANY
-    topic = min(topics, key=lambda topic: _average_left(topic, plausible))
-    if _average_left(topic, plausible) >= len(plausible):
+    plausible = [match.facts for match in near if match.score >= PLAUSIBLE_SHARE * best_score]
+    if not plausible:
         return None
-    named = list({value: facts for facts in plausible if (value := topic.value(facts))}.values())
-    if not topic.choice or len(named) < 2 or len(plausible) > MAX_NAMED_VEHICLES:
-        return topic.question[language]
-    return _choice(topic, named, language)
+    said = find_said_topics(query, plausible)
+    plausible = [
+        replace(facts, vehicle=if_speakable(facts.vehicle), color=if_speakable(facts.color)) for facts in plausible
+    ]
+    questions = _QUESTIONS_FOR_FEW if len(plausible) <= MAX_NAMED_VEHICLES else _QUESTIONS_FOR_MANY
+    open_questions = [question for question in questions if question.topic not in said]
+    if len(plausible) == 1:
+        return _confirm(plausible[0], open_questions, language)
+    best = min(open_questions, key=lambda question: _average_left(question, plausible), default=_ORDER_NUMBER)
+    if _average_left(best, plausible) >= len(plausible):
+        return _ORDER_NUMBER.question[language]
+    named = list({value: facts for facts in plausible if (value := best.value(facts))}.values())
+    if not best.choice or len(named) < 2 or len(plausible) > MAX_NAMED_VEHICLES:
+        return best.question[language]
+    return _choice(best, named, language)
 
 
-def _average_left(topic: _Topic, candidates: Sequence[OrderFacts]) -> float:
+def _confirm(facts: OrderFacts, questions: Sequence[_Question], language: Language) -> str:
+    """About a single order: whether it is its vehicle, else for something that the order has."""
+    for question in questions:
+        if question.value(facts):
+            return _choice(question, [facts], language) if question is _VEHICLE else question.question[language]
+    return _ORDER_NUMBER.question[language]
+
+
+def _average_left(question: _Question, candidates: Sequence[OrderFacts]) -> float:
     """How many candidates an answer leaves on average; one without a value stays whatever the answer is."""
-    counts = Counter(map(topic.value, candidates))
+    counts = Counter(map(question.value, candidates))
     unknown = counts.pop("", 0)
     known = sum(count * (count + unknown) for count in counts.values())
     return round((known + unknown * len(candidates)) / len(candidates), 6)
 
 
-def _choice(topic: _Topic, candidates: Sequence[OrderFacts], language: Language) -> str:
-    *others, last = (topic.spoken(facts, language) for facts in candidates)
+def _choice(question: _Question, candidates: Sequence[OrderFacts], language: Language) -> str:
+    *others, last = (question.spoken(facts, language) for facts in candidates)
     listed = f"{', '.join(others)} {_OR[language]} {last}" if others else last
-    return f"{topic.choice[language]} {listed}?"
+    return f"{question.choice[language]} {listed}?"
 
 
 def _is_speakable(text: str, private_words: frozenset[str], plates: frozenset[str]) -> bool:
@@ -123,19 +137,22 @@ def _in_plate(pattern: str) -> Callable[[OrderFacts], str]:
     return value
 
 
-_VEHICLE = _Topic(
+_VEHICLE = _Question(
+    Topic.VEHICLE,
     lambda facts: fold(facts.vehicle or ""),
     {"de": "Um welches Fahrzeug geht es?", "en": "Which vehicle is it about?"},
     {"de": "Geht es um", "en": "Is it about"},
     _spoken_vehicle,
 )
-_COLOR = _Topic(
+_COLOR = _Question(
+    Topic.COLOR,
     lambda facts: fold(facts.color or ""),
     {"de": "Welche Farbe hat der Wagen?", "en": "What colour is the car?"},
     {"de": "Welche Farbe hat der Wagen:", "en": "What colour is the car:"},
     _spoken_color,
 )
-_DROP_OFF = _Topic(
+_DROP_OFF = _Question(
+    Topic.DROP_OFF,
     _day,
     {
         "de": "An welchem Tag wird oder wurde das Fahrzeug abgegeben?",
@@ -144,22 +161,36 @@ _DROP_OFF = _Topic(
     {"de": "Geht es um die Abgabe", "en": "Is it about the drop-off"},
     _spoken_day,
 )
-_DIGITS = _Topic(
+_DIGITS = _Question(
+    Topic.DIGITS,
     _in_plate(r"\d+"),
     {"de": "Wie lauten die Ziffern auf dem Kennzeichen?", "en": "What are the digits on the number plate?"},
 )
-_LETTERS = _Topic(
+_LETTERS = _Question(
+    Topic.LETTERS,
     _in_plate("^[A-Z]+"),
     {"de": "Wie lauten die Buchstaben auf dem Kennzeichen?", "en": "What are the letters on the number plate?"},
 )
-_FIRST_NAME = _Topic(
+_FIRST_NAME = _Question(
+    Topic.FIRST_NAME,
     lambda facts: names.extract_first_name(facts.name or ""),
     {"de": "Wie lautet der Vorname?", "en": "What is the first name?"},
 )
-_SURNAME = _Topic(
+_SURNAME = _Question(
+    Topic.SURNAME,
     lambda facts: names.extract_surname(facts.name or ""),
     {"de": "Auf welchen Namen läuft der Auftrag?", "en": "Which name is the order under?"},
 )
-_TOPICS_FOR_FEW = (_VEHICLE, _DIGITS, _SURNAME, _FIRST_NAME, _COLOR, _DROP_OFF, _LETTERS)
-_TOPICS_FOR_MANY = (_DIGITS, _SURNAME, _FIRST_NAME, _VEHICLE, _LETTERS, _DROP_OFF, _COLOR)
-"""In order of preference among topics that split alike."""
+_PHONE = _Question(
+    Topic.PHONE,
+    lambda facts: phones.normalize(facts.phone or ""),
+    {"de": "Wie lautet Ihre Telefonnummer?", "en": "What is your phone number?"},
+)
+_ORDER_NUMBER = _Question(
+    Topic.ORDER_NUMBER,
+    lambda facts: str(facts.order_id),
+    {"de": "Wie lautet die Auftragsnummer?", "en": "What is the number of the order?"},
+)
+_QUESTIONS_FOR_FEW = (_VEHICLE, _DIGITS, _SURNAME, _FIRST_NAME, _COLOR, _DROP_OFF, _LETTERS, _PHONE)
+_QUESTIONS_FOR_MANY = (_DIGITS, _SURNAME, _FIRST_NAME, _VEHICLE, _LETTERS, _DROP_OFF, _COLOR, _PHONE)
+"""In order of preference among questions that split alike."""

@@ -37,3 +37,8 @@ DISTRICT_CODES = frozenset(
 
 AUTHORITY_CODES = frozenset("BBL BD BP BWL BYL HEL LSA LSN MVL NL NRW RPL SAL SH THL THW X Y".split())  # noqa: SIM905
 """The federation and the states, their police, army, NATO and relief services: no letters follow on their plates."""
+
+CANTON_CODES = frozenset(
+    "AG AI AR BE BL BS FR GE GL GR JU LU NE NW OW SG SH SO SZ TG TI UR VD VS ZG ZH".split()  # noqa: SIM905
+)
+"""Of Switzerland: up to six digits follow, no letters."""

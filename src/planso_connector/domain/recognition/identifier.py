@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.folding import fold, fold_plate, normalize_unicode
+from planso_connector.domain.folding import fold, fold_plate, normalize_unicode, strip_invisible
 from planso_connector.domain.recognition import emails, phones, plate
 
 _DIGIT_GROUP = re.compile(r"\+?\d+")
 _BETWEEN_GROUPS = re.compile(r"[\s/().·_‐-―−-]*")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _LAST_DIGITS = 6
 """Compared before a number is parsed, which takes a thousand times as long."""
 _BETWEEN_SIGNS = "[^a-z0-9]{0,3}"
@@ -57,7 +56,7 @@ class Identifier:
 
     def occurs_in(self, text: str) -> bool:
         """Whether `text`, of a field or longer, contains the identifier in any notation."""
-        text = _INVISIBLE.sub("", text)
+        text = strip_invisible(text)
         if self._pattern is None:
             return self._phone_occurs_in(normalize_unicode("NFKC", text))
         if self._pattern.search(fold(text)):

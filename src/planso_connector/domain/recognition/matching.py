@@ -21,12 +21,15 @@ from planso_connector.domain.recognition.plate import SpokenPlate
 PLATE_EXACT = "plate exact"
 PLATE_ONE_TYPO = "plate one letter off"
 PLATE_PART = "plate part"
+PLATE_OTHER_DISTRICT = "plate of another district"
+"""The same letters and digits, with the district code ending elsewhere: BN-O 1234 for B-NO 1234."""
 VEHICLE = "vehicle"
 
 MIN_CERTAIN_LEAD = 0.35
 """How far ahead the best must be to be certain. A plate one letter away is 0.3 or less behind an exact one."""
 MIN_PLATE_CERTAINTY = 0.9
 """A plate that is less certain than this makes no order certain."""
+OTHER_DISTRICT_FACTOR = 0.6
 MIN_PLATE_PART = 2
 PART_FACTOR = 1.5
 """Makes up for a part's certainty, which is below 0.5 for not being a whole plate rather than for any doubt."""
@@ -51,6 +54,8 @@ class LookupQuery:
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    loose_digits: tuple[str, ...] = ()
+    """Digits of which nobody said what they are: parts of plates, or the last ones of a phone number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Match:
     fits: frozenset[str] = frozenset()
     contradicts: frozenset[str] = frozenset()
     """The facts that were said and that the order has otherwise."""
+    support: float = 0.0
+    """How much the facts say together. It tells orders apart that one fact alone gives the same full score."""
 
 
 class Ranking(NamedTuple):
@@ -109,11 +116,14 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
     """How well an order fits, None where nothing does. A fact that the order lacks speaks neither way."""
     evidence = _Evidence()
     if query.plates and facts.plate:
-        key = fold_plate(facts.plate)
+        key = plate.strip_season(fold_plate(facts.plate))
+        district = plate.written_district(facts.plate)
         certainty = max(spoken.certainty for spoken in query.plates)
-        evidence.add("plate", (_score_plate(spoken, key) for spoken in query.plates), certainty)
+        evidence.add("plate", (_score_plate(spoken, key, district) for spoken in query.plates), certainty)
     if query.phones and facts.phone:
         evidence.add("phone", [phones.score_match(asked, facts.phone) for asked in query.phones])
+    elif query.loose_digits and facts.phone:
+        evidence.add("phone", [phones.score_match(asked, facts.phone) for asked in query.loose_digits], certainty=0.0)
     if query.emails and facts.email:
         evidence.add("email", [emails.score_match(asked, facts.email) for asked in query.emails])
     asked_name = _asked_name(query, facts)
@@ -133,6 +143,7 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
         exact=_exact_facts(evidence, asked_name, facts),
         fits=frozenset(evidence.fits),
         contradicts=frozenset(evidence.contradictions),
+        support=round(sum(_WEIGHT[kind] * fit for kind, (fit, _) in evidence.fits.items()), 4),
     )
 
 
@@ -155,12 +166,14 @@ def _exact_facts(evidence: _Evidence, asked_name: tuple[str, ...], facts: OrderF
     return frozenset(kind for kind, exact in is_exact.items() if exact)
 
 
-def _score_plate(spoken: SpokenPlate, key: str) -> tuple[float, str]:
+def _score_plate(spoken: SpokenPlate, key: str, district: str) -> tuple[float, str]:
     if not spoken.key or not key:
         return 0.0, ""
     fit = (0.0, "")
     if not spoken.is_part:
         if spoken.key == key:
+            if spoken.district and district and spoken.district != district:
+                return OTHER_DISTRICT_FACTOR * spoken.certainty, PLATE_OTHER_DISTRICT
             return spoken.certainty, PLATE_EXACT
         distance = plate.distance(spoken.key, key)
         if distance <= 1:
@@ -189,30 +202,32 @@ _BETWEEN_WORDS = re.compile(r"[^\w]+")
 
 
 @lru_cache(maxsize=4096)
-def _vehicle_words(text: str) -> tuple[str, ...]:
+def vehicle_words(text: str) -> tuple[str, ...]:
+    """The folded words of a vehicle, each make by one name."""
     return tuple(_MAKES.get(word, word) for word in _BETWEEN_WORDS.split(fold(text[:200])) if word)
 
 
 def _score_vehicle(asked: Iterable[str], vehicle: str) -> tuple[float, str]:
     """By the number of asked words that are in `vehicle`, give or take a typo (`schwarze`)."""
-    held = _vehicle_words(vehicle)
-    words = (word for text in asked for word in _vehicle_words(text))
-    fitting = sum(any(_is_same_word(word, other) for other in held) for word in words)
+    held = vehicle_words(vehicle)
+    words = (word for text in asked for word in vehicle_words(text))
+    fitting = sum(any(is_same_word(word, other) for other in held) for word in words)
     return (1 - 0.2 / fitting, VEHICLE) if fitting else (0.0, "")
 
 
-def _is_same_word(word: str, other: str) -> bool:
+def is_same_word(word: str, other: str) -> bool:
+    """Give or take a typo."""
     return word == other or (len(word) >= 4 and len(other) >= 4 and is_one_edit_apart(word, other))
 
 
 def rank_matches(matches: Iterable[Match]) -> Ranking:
     """
-    Sort matches, best first, and among equals the newer order first.
+    Sort matches, best first, and among equals that with more support, then the newer order first.
 
     Certain is an order that a whole plate, a whole phone number, or a full name with one more fact identifies, far
     ahead of all others. Needs every match: one that was left out could be as exact.
     """
-    ordered = tuple(sorted(matches, key=lambda match: (-match.score, -match.order_id)))
+    ordered = tuple(sorted(matches, key=lambda match: (-match.score, -match.support, -match.order_id)))
     return Ranking(ordered, bool(ordered) and _is_certain(ordered[0], ordered[1:]))
 
 

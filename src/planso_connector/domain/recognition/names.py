@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from planso_connector.domain.folding import MAX_KEY_LENGTH, fold
+from planso_connector.domain.folding import MAX_KEY_LENGTH, fold, strip_invisible
 from planso_connector.domain.recognition.edits import is_one_edit_apart, single_edits
 from planso_connector.domain.recognition.phonetics import cologne_code
 
@@ -31,6 +31,7 @@ _SURNAME_ALONE = 0.85
 MAX_ASKED_WORDS, MAX_NAME_WORDS, MAX_PAIRS = 8, 10, 12
 """Words, and pairs of words, that are compared; no name has more, and it bounds the time."""
 MAX_WORD_LENGTH = 32
+_MIN_JOINED_LENGTH = 5
 
 
 def _word_set(words: str) -> frozenset[str]:
@@ -90,21 +91,29 @@ class _Name:
 
     @cached_property
     def forms(self) -> list[_Form]:
-        """Each piece; then joined: hyphenated words of three pieces or more, words with particles, any two in a row."""
+        """Each piece; then `joined`."""
+        return [*(_Form(piece, frozenset((i,))) for i, piece in enumerate(self.pieces)), *self.joined]
+
+    @cached_property
+    def joined(self) -> list[_Form]:
+        """Hyphenated words of three pieces or more, words with particles, any two in a row with and without them."""
         pieces = self.pieces
-        joined: list[_Form] = []
+        found: list[_Form] = []
         start = 0
         for group, particles in zip(self.groups, self.particles, strict=True):
             places = frozenset(range(start, start + len(group)))
             if len(group) > 2:
-                joined.append(_Form("".join(group), places, is_joined=True))
+                found.append(_Form("".join(group), places, is_joined=True))
             if particles:
-                joined.append(_Form("".join((*particles, *group)), places, is_joined=True))
+                found.append(_Form("".join((*particles, *group)), places, is_joined=True))
+                if start:
+                    both = "".join((pieces[start - 1], *particles, group[0]))
+                    found.append(_Form(both, frozenset((start - 1, start)), is_joined=True))
             start += len(group)
-        joined += (
+        pairs = (
             _Form(pieces[i] + pieces[i + 1], frozenset((i, i + 1)), is_joined=True) for i in range(len(pieces) - 1)
         )
-        return [*(_Form(piece, frozenset((i,))) for i, piece in enumerate(pieces)), *joined]
+        return [*found, *pairs]
 
 
 @lru_cache(maxsize=16384)
@@ -115,7 +124,7 @@ def fold_loosely(word: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _parse(name: str) -> _Name:
-    text = _AND_CO.sub(" ", _SHORT_LEGAL_FORM.sub(" ", name[:400]))
+    text = _AND_CO.sub(" ", _SHORT_LEGAL_FORM.sub(" ", strip_invisible(name[:400])))
     before_comma, _, after_comma = text.partition(",")
     raw = [_split_groups(before_comma), _split_groups(after_comma)]
     parts = [_strip_titles(part, has_comma=bool(raw[1])) for part in raw]
@@ -144,8 +153,7 @@ def _is_particle(group: tuple[str, ...]) -> bool:
 
 def _split_groups(text: str) -> list[tuple[str, ...]]:
     groups: list[tuple[str, ...]] = []
-    # `fold` keeps the Turkish dotless i, which people here write and say as i.
-    for chunk in _HYPHENS.sub("-", text.replace("ı", "i")).split():
+    for chunk in _HYPHENS.sub("-", text).split():
         folded = [
             re.sub(r"\W", "", fold(piece))[:MAX_WORD_LENGTH]
             for part in re.split(r"[-/&+]", chunk)
@@ -188,8 +196,9 @@ def split_words(name: str) -> tuple[str, ...]:
 
 
 def index_keys(name: str) -> NameKeys:
-    """The keys to index a name by, so that `search_keys` finds it."""
-    return _keys(split_words(name))
+    """The keys to index a name by, so that `search_keys` finds it: its words, and those that may be said as one."""
+    joined = (form.text[:MAX_KEY_LENGTH] for form in _parse(name).joined)
+    return _keys((*split_words(name), *joined))
 
 
 def search_keys(asked: Iterable[str]) -> NameKeys:
@@ -301,17 +310,28 @@ def extract_surname(name: str) -> str:
 
 
 def filter_name_words(words: Iterable[str], name: str) -> tuple[str, ...]:
-    """The words that fit some word of the name; of a double name one is enough."""
-    held = _parse(name).pieces
+    """The words that fit some word of the name, or several written as one; of a double name one is enough."""
+    words = tuple(words)
+    held = _parse(name)
+    joined = [form.text for form in held.joined]
+    # `Abdel Hamid` for Abdelhamid: neither word fits alone.
+    in_pair = {i + n for i, pair in enumerate(pairwise(words)) for n in (0, 1) if _fits_joined(pair, held.pieces)}
     return tuple(
         word
-        for word in words
-        if any(
-            _score_word(asked, piece)[0]
-            for asked in (_fold_word(word), *_parse_asked((word,)).pieces)
-            for piece in held
-        )
+        for i, word in enumerate(words)
+        if i in in_pair
+        or any(_score_word(asked, piece)[0] for asked in _asked_forms(word) for piece in held.pieces)
+        or any(_score_joined(_fold_word(word), text)[0] for text in joined)
     )
+
+
+def _asked_forms(word: str) -> tuple[str, ...]:
+    return _fold_word(word), *_parse_asked((word,)).pieces
+
+
+def _fits_joined(pair: tuple[str, str], pieces: Sequence[str]) -> bool:
+    text = "".join(map(_fold_word, pair))
+    return len(text) >= _MIN_JOINED_LENGTH and any(_score_joined(text, piece)[0] for piece in pieces)
 
 
 @lru_cache(maxsize=1024)

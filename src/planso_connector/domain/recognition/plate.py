@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from planso_connector.domain.folding import fold_plate
-from planso_connector.domain.recognition.district_codes import AUTHORITY_CODES, DISTRICT_CODES
+from planso_connector.domain.folding import fold_plate, strip_invisible
+from planso_connector.domain.recognition.district_codes import AUTHORITY_CODES, CANTON_CODES, DISTRICT_CODES
 from planso_connector.domain.recognition.edits import is_one_edit_apart, single_edits
 
 CONFUSION_DISTANCE = 0.25
@@ -29,8 +29,12 @@ _SEASON = r"(?:(?:0[1-9]|1[0-2]){2})?"
 _PLATE = re.compile(rf"(?P<key>(?P<letters>[A-Z]{{2,6}})(?P<digits>[1-9]\d{{0,3}})(?P<suffix>[EH]?)){_SEASON}")
 _WITHOUT_LETTERS = re.compile(r"(?P<district>[A-Z]{1,4})(?P<digits>\d{1,6})")
 _SHORT_TERM_DIGITS = re.compile(r"0[3-7]\d{2,3}")
+_DIPLOMATIC = re.compile(r"0[1-9]\d{2,4}")
+_WRITTEN_DISTRICT = re.compile(r"\W*([^\W\d_]{1,3})\s?[\s·.-]\s?(?=[A-Z]{1,2}\W*\d)")
 
-_CODE_BY_KEY = {fold_plate(code): code for code in DISTRICT_CODES | AUTHORITY_CODES}
+_CODE_BY_KEY = {fold_plate(code): code for code in DISTRICT_CODES | AUTHORITY_CODES | CANTON_CODES}
+_DOTTED = {code.translate(str.maketrans("ÄÖÜ", "AOU")): code for code in DISTRICT_CODES if not code.isascii()}
+"""Codes with an umlaut by what is left without its dots: `TU` is `TÜ`."""
 
 _SOUND_ALIKE = (
     "BPDTGEW", "MN", "CKZS", "0O", "1IL", "FSX", "VWF", "AHK", "23", "QKU", "IJ", "8B", "5S", "2Z", "OQ", "TZ",
@@ -52,6 +56,8 @@ class SpokenPlate:
     """0 to 1. 1: nothing else can have been said; values below 1 compare within one transcript only."""
     is_part: bool = False
     """Only the digits or only the letters were said."""
+    district: str = ""
+    """The key of the district code, where a hyphen or a town's name tells which it is: `B` for `B-NO 1234`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +88,50 @@ def split_key(key: str) -> tuple[Plate, ...]:
                 plates.append(Plate(code, letters[cut:], match["digits"], match["suffix"]))
     if (match := _WITHOUT_LETTERS.fullmatch(key)) is not None:
         code = _CODE_BY_KEY.get(match["district"])
-        if code in AUTHORITY_CODES or (code is not None and _SHORT_TERM_DIGITS.fullmatch(match["digits"])):
-            plates.append(Plate(code, "", match["digits"]))
+        digits = match["digits"]
+        if code is not None and (digits[0] != "0" or _SHORT_TERM_DIGITS.fullmatch(digits)):
+            plates.append(Plate(code, "", digits))
     return tuple(sorted(plates, key=_unlikeliness))
 
 
 def _unlikeliness(plate: Plate) -> tuple[bool, int]:
     length = len(plate.district + plate.letters + plate.digits + plate.suffix)
     return length > _MAX_LEGAL_LENGTH, -len(plate.district)
+
+
+def is_diplomatic(digits: str) -> bool:
+    """Whether digits alone may be a plate: `01714` is `0-17-14`, the zero, a country and a number."""
+    return _DIPLOMATIC.fullmatch(digits) is not None
+
+
+def is_usual(key: str) -> bool:
+    """Whether a key may have letters behind its district code."""
+    return any(plate.letters for plate in split_key(key))
+
+
+def is_of_authority(key: str) -> bool:
+    """Whether a key has the code of a body whose plates never have letters behind it."""
+    return any(plate.district in AUTHORITY_CODES for plate in split_key(key))
+
+
+def restore_umlaut(key: str) -> tuple[str, int]:
+    """
+    The key whose district code lost the dots of its umlaut, and which letter they belong to: `TUXF451` is `TUEXF451`,
+    letter 1. Empty where no code with an umlaut fits.
+    """
+    for length in (3, 2, 1):
+        code = _DOTTED.get(key[:length])
+        restored = f"{fold_plate(code)}{key[length:]}" if code else ""
+        if restored and any(plate.district == code for plate in split_key(restored)):
+            return restored, next(i for i, sign in enumerate(code or "") if not sign.isascii())
+    return "", 0
+
+
+def written_district(text: str) -> str:
+    """The key of the district code of a plate as somebody wrote it, with a gap behind it: `B` of `B-NO 1234`."""
+    match = _WRITTEN_DISTRICT.match(strip_invisible(text).upper())
+    key = fold_plate(match[1]) if match else ""
+    return key if key in _CODE_BY_KEY else ""
 
 
 def strip_season(key: str) -> str:

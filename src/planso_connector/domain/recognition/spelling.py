@@ -7,21 +7,25 @@ from enum import Enum, auto
 
 from planso_connector.domain.folding import fold
 from planso_connector.domain.recognition import spoken_words
+from planso_connector.domain.recognition.colloquial_numbers import standardize
 from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
-from planso_connector.domain.recognition.plate import split_key
+from planso_connector.domain.recognition.district_towns import match_town
+from planso_connector.domain.recognition.plate import restore_umlaut, split_key
 from planso_connector.domain.recognition.spoken_numbers import NumberPart, parse_digits, read_parts
 
 MAX_CHARACTERS = 400
 """Of a transcript; the rest is ignored."""
 
+_MAX_TOWN_WORDS = 7
 _AS = frozenset(["wie", "as", "for", "fuer"])
-_AND = frozenset(["und", "and"])
+_AND = frozenset(["und", "un", "and"])
 _ARTICLES = frozenset(["die", "das", "den", "der", "the"])
 _ENGLISH_ZERO = frozenset(["o", "oh"])
 _UMLAUTS = frozenset(["AE", "OE", "UE"])
 _UMLAUT_VOWELS = frozenset(["A", "O", "U"])
 _TWO_WORDS = {("x", "ray"): "xray", ("new", "york"): "york", ("scharfes", "s"): "eszett"}
-_TIGHT_GAPS = frozenset(["", "-", ".", "·"])
+_HYPHENS = frozenset("-‐‑–")
+_TIGHT_GAPS = frozenset(["", ".", "·"]) | _HYPHENS
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 
 
@@ -47,6 +51,8 @@ class Segment:
     """Can mean nothing but its letters or digits."""
     is_spelling_word: bool = False
     """A spelling word or a town, which may be a person's name too."""
+    districts: tuple[str, ...] = ()
+    """The keys of the district codes that the town stands for."""
     is_glued: bool = False
     """No gap before it."""
     is_tight: bool = False
@@ -60,6 +66,7 @@ class Segment:
     word: str = ""
     """`text`, folded; empty for a segment of several words."""
     is_after_comma: bool = False
+    is_after_hyphen: bool = False
 
 
 _Segments = Sequence[Segment]
@@ -96,6 +103,7 @@ def _tokenize(text: str) -> list[Segment]:
                 start=match.start(),
                 word=word,
                 is_after_comma="," in gap,
+                is_after_hyphen=gap.strip() in _HYPHENS,
             )
             tokens.append(token)
         end = match.end()
@@ -104,7 +112,15 @@ def _tokenize(text: str) -> list[Segment]:
 
 def _read_segment(tokens: _Segments, *, is_uppercase: bool) -> tuple[Segment, int]:
     """The first segment of some tokens, and how many of them it takes."""
-    for read in (_read_vehicle_model, _read_repeated_letter, _read_letter_with_example, _read_umlaut, _read_number):
+    for read in (
+        _read_count_of_digits,
+        _read_vehicle_model,
+        _read_repeated_letter,
+        _read_letter_with_example,
+        _read_umlaut,
+        _read_number,
+        _read_town,
+    ):
         found = read(tokens)
         if found is not None:
             return found
@@ -113,6 +129,20 @@ def _read_segment(tokens: _Segments, *, is_uppercase: bool) -> tuple[Segment, in
 
 def _text(tokens: _Segments) -> str:
     return " ".join(token.text for token in tokens)
+
+
+def _read_count_of_digits(tokens: _Segments) -> tuple[Segment, int] | None:
+    """`letzten vier`, `die vier Ziffern`: how many digits follow, none of them."""
+    at = 1 if tokens[0].word in spoken_words.LAST else 0
+    following = [token.word for token in tokens[at : at + 2]]
+    count = _count(following[0], most=6) if following else 0
+    if not count or (not at and following[1:] not in ([noun] for noun in spoken_words.DIGIT_NOUNS)):
+        return None
+    used = at + (2 if following[1] in spoken_words.DIGIT_NOUNS else 1) if len(following) > 1 else at + 1
+    number = _read_number(tokens[used:]) if used < len(tokens) and used == at + 1 else None
+    if number is not None and not any(len(digits) == count for digits in number[0].options):
+        return None
+    return replace(tokens[0], kind=SegmentKind.FILLER, text=_text(tokens[:used]), word=""), used
 
 
 def _read_vehicle_model(tokens: _Segments) -> tuple[Segment, int] | None:
@@ -170,10 +200,10 @@ def _read_repetition(tokens: _Segments) -> tuple[int, int]:
     return times, used
 
 
-def _count(word: str) -> int:
-    """2 to 4 in digits or words; 0 for anything else."""
-    count = int(word) if word in ("2", "3", "4") else spoken_words.DIGIT_WORDS.get(word, 0)
-    return count if 2 <= count <= 4 else 0
+def _count(word: str, *, most: int = 4) -> int:
+    """2 to `most` in digits or words; 0 for anything else."""
+    count = int(word) if re.fullmatch("[2-9]", word) else spoken_words.DIGIT_WORDS.get(word, 0)
+    return count if 2 <= count <= most else 0
 
 
 def _read_letter_with_example(tokens: _Segments) -> tuple[Segment, int] | None:
@@ -206,10 +236,31 @@ def _read_umlaut(tokens: _Segments) -> tuple[Segment, int] | None:
     return _letter(tokens[:2], options[0][0] + "E")
 
 
+def _read_town(tokens: _Segments) -> tuple[Segment, int] | None:
+    """A town that stands for its district code; one of a spelling alphabet may be a letter as well."""
+    if len(tokens[0].text) < 3 and tokens[0].word != "st":
+        return None
+    found = match_town([token.word for token in tokens[:_MAX_TOWN_WORDS]])
+    if found is None:
+        return None
+    districts, used = found
+    options = tuple(dict.fromkeys((*spoken_words.SPELLING_WORDS.get(tokens[0].word, ()), *districts)))
+    town = replace(
+        tokens[0],
+        kind=SegmentKind.LETTERS,
+        text=_text(tokens[:used]),
+        options=options,
+        is_spelling_word=True,
+        districts=districts,
+        word=tokens[0].word if used == 1 else "",
+    )
+    return town, used
+
+
 def _read_listed_word(token: Segment) -> Segment | None:
-    """A word with one meaning: a spelling word, a town, a correction, or a letter's unmistakable name."""
+    """A word with one meaning: a spelling word, a correction, or a letter's unmistakable name."""
     word = token.word
-    if options := spoken_words.SPELLING_WORDS.get(word) or spoken_words.DISTRICT_TOWNS.get(word):
+    if options := spoken_words.SPELLING_WORDS.get(word):
         return replace(token, kind=SegmentKind.LETTERS, options=options, is_spelling_word=True)
     if word in spoken_words.CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
         return replace(token, kind=SegmentKind.CORRECTION)
@@ -249,7 +300,11 @@ def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
 
 
 def _is_plate_before_number(signs: str, following: _Segments) -> bool:
-    return bool(following) and _is_number(following[0].word) and bool(split_key(signs + "1"))
+    return (
+        bool(following)
+        and _is_number(following[0].word)
+        and bool(split_key(signs + "1") or restore_umlaut(signs + "1")[0])
+    )
 
 
 # Numbers
@@ -310,8 +365,8 @@ def _read_part(tokens: _Segments) -> tuple[NumberPart | None, int]:
         return NumberPart(str(spoken_words.DIGIT_PLURALS[following]), times=count), 2
     if word.isdecimal():
         return NumberPart("".join(str(int(sign)) for sign in word)), 1
-    if word in spoken_words.MAGNITUDES:
-        return NumberPart(magnitude=spoken_words.MAGNITUDES[word]), 1
+    if magnitude := spoken_words.MAGNITUDES.get(standardize(word)):
+        return NumberPart(magnitude=magnitude), 1
     single = re.sub("^doppelt?", "", word)
     digits = parse_digits(single)
     if digits is None:

@@ -5,21 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from planso_connector.domain.recognition.colloquial_numbers import standardize
 from planso_connector.domain.recognition.spoken_words import BELOW_100, DIGIT_WORDS, GERMAN_TENS
 
+_MAX_WORD_LENGTH = 60
 MAX_READINGS = 6
 """Readings of one group of numbers that are kept."""
 
 
 @lru_cache(maxsize=4096)
 def parse_number_word(word: str) -> int | None:
-    """The number, 0 to 9999, of a folded number word: `zwoelfhundertvierunddreissig`; None for any other word."""
+    """The number, 0 to 999999, of a folded number word: `zwoelfhundertvierunddreissig`; None for any other word."""
     thousands, separator, rest = word.partition("tausend")
     if not separator:
         return _parse_hundreds(word)
     head = _parse_hundreds(thousands) if thousands else 1
     tail = _parse_hundreds(rest.removeprefix("und")) if rest else 0
-    return head * 1000 + tail if head and tail is not None and head < 10 and tail < 1000 else None
+    return head * 1000 + tail if head and tail is not None and head < 1000 and tail < 1000 else None
 
 
 def _parse_hundreds(word: str) -> int | None:
@@ -43,12 +45,17 @@ def _parse_below_100(word: str) -> int | None:
 @lru_cache(maxsize=4096)
 def parse_digits(word: str) -> str | None:
     """The digits of a number word, or of several written as one: `zwodreinullneun`; None for any other word."""
+    digits = _parse_digits(word)
+    return _parse_digits(standardize(word)) if digits is None and len(word) <= _MAX_WORD_LENGTH else digits
+
+
+def _parse_digits(word: str) -> str | None:
     value = parse_number_word(word)
-    if value is not None or not 6 <= len(word) <= 60:
+    if value is not None or not 6 <= len(word) <= _MAX_WORD_LENGTH:
         return None if value is None else str(value)
     for cut in range(len(word) - 3, 2, -1):
         head = _parse_below_100(word[:cut])
-        tail = parse_digits(word[cut:]) if head is not None else None
+        tail = _parse_digits(word[cut:]) if head is not None else None
         if tail is not None:
             return f"{head}{tail}"
     return None

@@ -7,9 +7,17 @@ from enum import Enum, auto
 from itertools import accumulate, islice, pairwise, product
 
 from planso_connector.domain.folding import fold_plate
-from planso_connector.domain.recognition.plate import SpokenPlate, split_key, strip_season
+from planso_connector.domain.recognition.plate import (
+    SpokenPlate,
+    is_diplomatic,
+    is_of_authority,
+    is_usual,
+    restore_umlaut,
+    split_key,
+    strip_season,
+)
 from planso_connector.domain.recognition.spelling import Segment, SegmentKind
-from planso_connector.domain.recognition.spoken_words import HESITATIONS, PLATE_LABELS, PLATE_SUFFIXES
+from planso_connector.domain.recognition.spoken_words import HESITATIONS, HYPHENS, PLATE_LABELS, PLATE_SUFFIXES
 
 MAX_PLATES = 20
 
@@ -17,12 +25,19 @@ ALIGNED_SCORE = 0.95
 """The district code ends where the caller paused."""
 UNALIGNED_SCORE = 0.75
 """The district code ends elsewhere."""
+UNUSUAL_SCORE = 0.65
+"""A district code and digits alone, as authorities have: more often the letters between them were left out."""
 UNSPLIT_SCORE = 0.3
 """No district code."""
 _MIN_SCORE = 0.01
 _MAX_LETTERS = 6
 _MAX_SEGMENTS = 8
 _MAX_SPELLINGS = 12
+_MAX_PART_DIGITS = 6
+_MIN_DIGITS_OF_AUTHORITY = 4
+"""Behind a single letter: fewer are a vehicle's model, as X3 and A4."""
+_LOST_UMLAUT, _LOST_UMLAUT_ASIDE = 0.03, 0.3
+"""How unlikely it is that an umlaut lost its dots, and that it did where the letters are a plate as they are."""
 _MONTHS = re.compile(r"((0[1-9]|1[0-2]){2})")
 
 
@@ -35,6 +50,8 @@ class PlateCandidate:
     is_unambiguous: bool = False
     """No segment that could mean something else was read as letters or digits."""
     is_part: bool = False
+    district: str = ""
+    """As in SpokenPlate."""
 
 
 _END = Segment(SegmentKind.WORD, "")
@@ -60,12 +77,12 @@ def rank_plates(candidates: Sequence[PlateCandidate]) -> tuple[SpokenPlate, ...]
     best: dict[tuple[str, bool], PlateCandidate] = {}
     for candidate in candidates:
         other = best.get((candidate.key, candidate.is_part))
-        if other is None or candidate.score > other.score:
+        if other is None or (candidate.score, bool(candidate.district)) > (other.score, bool(other.district)):
             best[candidate.key, candidate.is_part] = candidate
     ranked = sorted(best.values(), key=lambda candidate: (-candidate.score, candidate.key))[:MAX_PLATES]
     if len(ranked) == 1 and ranked[0].is_unambiguous:
-        return (SpokenPlate(ranked[0].key),)
-    return tuple(SpokenPlate(plate.key, round(plate.score, 2), plate.is_part) for plate in ranked)
+        return (SpokenPlate(ranked[0].key, district=ranked[0].district),)
+    return tuple(SpokenPlate(plate.key, round(plate.score, 2), plate.is_part, plate.district) for plate in ranked)
 
 
 # Whole plates
@@ -155,21 +172,70 @@ def _combine(segments: Sequence[Segment], i: int, run: Sequence[int]) -> Iterato
     all_unambiguous = all(segments[at].is_unambiguous for at in run)
     for start in range(len(run)):
         window = [segments[at] for at in run[start:]]
-        skipped = sum(0.25 if segments[at].is_unambiguous else 0.15 for at in run[:start])
+        skipped = sum(_skipping_penalty(segments[at], window) for at in run[:start])
+        hyphens = _hyphen_places(segments, run[start:])
         is_aligned = False
         for (misread, signs), (unlikely, digits), (odd, suffix, suffix_segments) in product(
             _spellings(window), _digit_options(segments[i]), _suffix_options(segments, i)
         ):
-            letters = "".join(signs)
-            if 2 <= len(letters) <= _MAX_LETTERS:
-                key = strip_season(letters + digits + suffix)
-                score = _score_split(key, signs, window, segments[i]) - skipped - misread - unlikely - odd
+            used = frozenset([*run[start:], i, *suffix_segments])
+            for lost, key, said in _umlaut_options(signs, digits + suffix):
+                score = _score_split(key, said, window, segments[i]) - skipped - misread - unlikely - odd - lost
                 is_unambiguous = start == 0 and score >= ALIGNED_SCORE and _is_unambiguous(window, segments[i])
                 is_aligned = is_aligned or score >= ALIGNED_SCORE
-                used = frozenset([*run[start:], i, *suffix_segments])
-                yield PlateCandidate(key, max(score, _MIN_SCORE), used, is_unambiguous)
+                district = _told_district(key, said, window, hyphens)
+                yield PlateCandidate(key, max(score, _MIN_SCORE), used, is_unambiguous, district=district)
         if is_aligned and all_unambiguous:
             return
+
+
+def _skipping_penalty(segment: Segment, window: Sequence[Segment]) -> float:
+    """How unlikely a plate is that leaves a segment in front of it out; none for `Waiblingen` before `WN`."""
+    letters = "".join(following.options[0] for following in window)
+    if any(letters.startswith(district) for district in segment.districts):
+        return 0.0
+    return 0.25 if segment.is_unambiguous else 0.15
+
+
+def _hyphen_places(segments: Sequence[Segment], run: Sequence[int]) -> list[int]:
+    """Before which segments of a run a hyphen was typed or said."""
+    return [
+        place
+        for place, (before, at) in enumerate(pairwise(run), 1)
+        if segments[at].is_after_hyphen or any(segments[between].word in HYPHENS for between in range(before + 1, at))
+    ]
+
+
+def _told_district(key: str, signs: Sequence[str], window: Sequence[Segment], hyphens: Sequence[int]) -> str:
+    """The district code, where a town or a single hyphen tells where it ends."""
+    if _is_town_for_code(window) and signs[0] in window[0].districts:
+        told = signs[0]
+    elif len(hyphens) == 1:
+        told = "".join(signs[: hyphens[0]])
+    else:
+        return ""
+    return told if any(fold_plate(plate.district) == told for plate in split_key(key)) else ""
+
+
+def _is_town_for_code(window: Sequence[Segment]) -> bool:
+    """Whether the first segment is a town and no other one is: with others it is a letter of the spelling alphabet."""
+    return bool(window[0].districts) and not any(segment.districts for segment in window[1:])
+
+
+def _umlaut_options(signs: Sequence[str], rest: str) -> Iterator[tuple[float, str, Sequence[str]]]:
+    """The keys of letters and what follows, also with a restored umlaut: how unlikely, the key, its letters."""
+    letters = "".join(signs)
+    key = strip_season(letters + rest)
+    is_plate = bool(split_key(key))
+    if 2 <= len(letters) <= _MAX_LETTERS or (letters and is_plate and len(rest) >= _MIN_DIGITS_OF_AUTHORITY):
+        yield 0.0, key, signs
+    restored, place = restore_umlaut(key)
+    if restored:
+        ends = list(accumulate(map(len, signs)))
+        at = next(i for i, end in enumerate(ends) if place < end)
+        cut = place + 1 - (ends[at] - len(signs[at]))
+        with_umlaut = [*signs[:at], f"{signs[at][:cut]}E{signs[at][cut:]}", *signs[at + 1 :]]
+        yield _LOST_UMLAUT_ASIDE if is_plate else _LOST_UMLAUT, restored, with_umlaut
 
 
 def _is_unambiguous(window: Sequence[Segment], digits: Segment) -> bool:
@@ -182,7 +248,10 @@ def _is_unambiguous(window: Sequence[Segment], digits: Segment) -> bool:
 
 def _spellings(window: Sequence[Segment]) -> list[tuple[float, tuple[str, ...]]]:
     """The letters of each segment, with how unlikely they are together."""
-    choices = product(*(tuple(enumerate(segment.options)) for segment in window))
+    options = [segment.options for segment in window]
+    if _is_town_for_code(window):
+        options[0] = tuple(dict.fromkeys((*window[0].districts, *options[0])))
+    choices = product(*map(enumerate, options))
     ranked = (
         (0.1 * sum(rank for rank, _ in choice), tuple(signs for _, signs in choice))
         for choice in islice(choices, 4 * _MAX_SPELLINGS)
@@ -196,12 +265,16 @@ def _score_split(key: str, signs: Sequence[str], window: Sequence[Segment], digi
     first = window[0]
     if not plates:
         return UNSPLIT_SCORE
+    if not is_usual(key):
+        return ALIGNED_SCORE if is_of_authority(key) else UNUSUAL_SCORE
     if len(signs) == 1:
         is_whole = digits.is_glued or first.has_example or (first.is_unambiguous and len(signs[0]) > 2)
         return ALIGNED_SCORE if is_whole else UNALIGNED_SCORE - 0.1
-    if first.is_spelling_word and not any(segment.is_spelling_word for segment in window[1:]):  # Otto, B AB 123
+    is_town = _is_town_for_code(window) and signs[0] in first.districts
+    is_name_first = first.is_spelling_word and not any(segment.is_spelling_word for segment in window[1:])
+    if is_name_first and not is_town:  # Otto, B AB 123
         return UNALIGNED_SCORE
-    ends = set(accumulate(map(len, signs)))
+    ends = {len(signs[0])} if is_town else set(accumulate(map(len, signs)))
     is_aligned = any(len(fold_plate(plate.district)) in ends for plate in plates)
     return ALIGNED_SCORE if is_aligned else UNALIGNED_SCORE
 
@@ -240,7 +313,9 @@ def _suffix_options(segments: Sequence[Segment], i: int) -> list[tuple[float, st
 
 def _digits_alone(segments: Sequence[Segment], i: int, *, penalty: float) -> Iterator[PlateCandidate]:
     for rank, digits in enumerate(segments[i].options):
-        if 2 <= len(digits) <= 4:
+        if is_diplomatic(digits):
+            yield PlateCandidate(digits, 0.6 - 0.1 * rank, frozenset([i]))
+        if 2 <= len(digits) <= _MAX_PART_DIGITS:
             score = (0.5 if len(digits) > 2 else 0.2) - 0.1 * rank - penalty
             yield PlateCandidate(digits, max(score, _MIN_SCORE), frozenset([i]), is_part=True)
         elif len(segments) == 1 and len(digits) == 1:

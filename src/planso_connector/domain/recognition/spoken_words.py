@@ -41,20 +41,6 @@ SPELLING_WORDS = _sign_table(
 )
 """Spelling words with their letters, likeliest first. Many are names of people as well."""
 
-DISTRICT_TOWNS = _sign_table(
-    """
-    aalen=AA augsburg=A backnang=BK bamberg=BA bielefeld=BI bochum=BO boeblingen=BB bonn=BN braunschweig=BS bremen=HB
-    calw=CW darmstadt=DA dortmund=DO dresden=DD duisburg=DU erfurt=EF esslingen=ES freiburg=FR freudenstadt=FDS
-    friedrichshafen=FN fuerth=FUE gelsenkirchen=GE gmuend=GD goeppingen=GP halle=HAL hannover=H heidelberg=HD
-    heidenheim=HDH heilbronn=HN ingolstadt=IN karlsruhe=KA kassel=KS kiel=KI koblenz=KO konstanz=KN loerrach=LOE
-    ludwigsburg=LB ludwigshafen=LU luebeck=HL magdeburg=MD mainz=MZ mannheim=MA muenster=MS offenburg=OG oldenburg=OL
-    osnabrueck=OS passau=PA pforzheim=PF ravensburg=RV regensburg=R reutlingen=RT rosenheim=RO rottweil=RW
-    saarbruecken=SB schwerin=SN sigmaringen=SIG stuttgart=S trier=TR tuttlingen=TUT ulm=UL waiblingen=WN wiesbaden=WI
-    wolfsburg=WOB wuerzburg=WUE
-    """
-)
-"""Towns that callers say instead of their district code. Not all: a wrong guess costs more than a missing one."""
-
 LETTER_NAMES = _sign_table(
     "a ah=A be beh=B bee=B b ce ceh=C tse=C zeh=C c de deh=D dee=D d e eh=E ee=E f ef=F eff=F g ge geh=G gee=G h ha "
     "hah=H haa=H i ih=I ie=I j jot jott k ka kah=K kaa=K l el=L ell=L m em=M emm=M n en=N enn=N o oh p pe peh=P pee=P "
@@ -87,6 +73,7 @@ DIGIT_PLURALS = _numbered(
 )
 REPETITIONS = _numbered("doppel doppelt doppelte double zweimal zwomal | dreifach triple dreimal | viermal", first=2)
 
+HYPHENS = _word_set("bindestrich strich trennstrich minus hyphen dash")
 FILLER_WORDS = _word_set(
     """
     ne aeh aehm eh ehm oehm hm hmm ja jo na nun also und oder ruf rufe anrufen bin bringe gebracht heute gestern
@@ -102,7 +89,9 @@ FILLER_WORDS = _word_set(
     kennzeichen kfz nummernschild autonummer autokennzeichen nummer auto wagen fahrzeug pkw amtliche amtliches
     herr herrn frau familie firma name namen fahrer halter kunde kundin
     bindestrich strich trennstrich minus leerzeichen leer abstand pause komma punkt gross grosses grosse klein kleines
+    landkreis lkr kanton
     buchstabe buchstaben zahl zahlen ziffer ziffern umlaut saison saisonkennzeichen stadt ort kreis
+    endet enden ende endend letzten letzte letzter schluss hoert aufhoert aufhoeren zuletzt endziffern endnummer endung
     plus email mail emailadresse mailadresse adresse
     my the is plate number license licence registration car and then it its name please hello dash hyphen space
     """
@@ -115,18 +104,26 @@ NAME_LABELS = _word_set("herr herrn frau familie firma mister mr mrs heisse name
 PHONE_LABELS = _word_set(
     """
     telefon telefonnummer handy handynummer mobil mobilnummer rueckrufnummer rufnummer festnetz festnetznummer
-    erreichbar vorwahl phone rueckruf tel mobile durchwahl
+    erreichbar vorwahl phone rueckruf tel mobile durchwahl telefons handys telefonnummern handynummern mobiltelefon
+    smartphone telefonisch anschluss cell cellphone
     """
 )
-"""A phone number follows."""
+"""A phone number is beside it."""
+VEHICLE_LABELS = _word_set(
+    "auto autos wagen wagens fahrzeug fahrzeugs pkw kennzeichens autokennzeichens nummernschilds car"
+)
+"""What is said of a vehicle is beside it."""
+LAST = _word_set("letzten letzte letzter hinteren last")
+DIGIT_NOUNS = _word_set("ziffern stellen zahlen nummern digits")
 CORRECTION_WORDS = _word_set("nein nee quatsch falsch korrektur sorry entschuldigung verzeihung sondern stopp no")
-VEHICLE_WORDS = _word_set(
+COLOR_WORDS = _word_set("rot blau gruen gelb grau weiss silber orange braun beige lila")
+VEHICLE_WORDS = COLOR_WORDS | _word_set(
     """
     audi bmw byd citroen cupra dacia ds fiat ford honda hyundai jaguar jeep kia lada land rover lexus lotus mazda mini
     mg mitsubishi nissan opel peugeot polestar porsche renault saab seat skoda smart subaru suzuki tesla toyota volvo vw
     volkswagen mercedes benz polo passat tiguan touran caddy up astra corsa vectra zafira fiesta focus kuga puma clio
     twingo megane ibiza leon ateca octavia fabia kodiaq yaris corolla aygo panda punto fox bora vento gti tdi tsi cdi
-    model rot blau gruen gelb grau weiss silber orange braun beige lila uhr
+    model uhr
     """
 )
 """Makes, models and colours that are short enough to be taken for letters of a plate."""

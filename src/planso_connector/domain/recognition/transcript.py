@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import lru_cache
 
+from planso_connector.domain.folding import strip_invisible
 from planso_connector.domain.recognition import dictated_email
 from planso_connector.domain.recognition.plate import SpokenPlate
 from planso_connector.domain.recognition.spelling import MAX_CHARACTERS, Segment, SegmentKind, split_segments
@@ -15,11 +17,21 @@ from planso_connector.domain.recognition.spoken_plates import (
     find_plates,
     rank_plates,
 )
-from planso_connector.domain.recognition.spoken_words import NAME_LABELS, PHONE_LABELS, VEHICLE_WORDS
+from planso_connector.domain.recognition.spoken_words import (
+    NAME_LABELS,
+    PHONE_LABELS,
+    PLATE_LABELS,
+    VEHICLE_LABELS,
+    VEHICLE_WORDS,
+)
 
 _MIN_PHONE_DIGITS = 7
 _MAX_PHONE_DIGITS = 15
 """By E.164, without `00` in front."""
+_LOOSE_LENGTHS = range(4, _MIN_PHONE_DIGITS)
+_MAX_WORDS_BEFORE_NUMBER = 3
+"""`die Telefonnummer meiner Frau`."""
+_AND = frozenset(["und", "and"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +44,19 @@ class Transcript:
     """Lower case; several where it is unclear where the address begins."""
     words: tuple[str, ...] = ()
     """The rest, in the order said; spelling words that may be names are here as well."""
+    loose_digits: tuple[str, ...] = ()
+    """Digits without a word for what they are: in `plates` as parts, but they may end a phone number too."""
 
 
 @lru_cache(maxsize=512)
 def parse_transcript(text: str) -> Transcript:
     """What the first `MAX_CHARACTERS` of `text` say."""
-    emails, text = dictated_email.extract_emails(text[:MAX_CHARACTERS])
+    emails, text = dictated_email.extract_emails(strip_invisible(text[:MAX_CHARACTERS]))
     segments = _mark_names(split_segments(text))
-    phones, segments = _extract_phones(segments, text)
+    phones, loose_digits, segments = _extract_phones(segments, text)
     candidates = find_plates(segments)
-    return Transcript(rank_plates(candidates), phones, emails, _other_words(segments, candidates, text))
+    words = _other_words(segments, candidates, text)
+    return Transcript(rank_plates(candidates), phones, emails, words, loose_digits)
 
 
 def _mark_names(segments: Sequence[Segment]) -> list[Segment]:
@@ -127,31 +142,83 @@ def _may_be_word(segments: Sequence[Segment], i: int, used: frozenset[int], *, i
 # Phone numbers
 
 
-def _extract_phones(segments: Sequence[Segment], text: str) -> tuple[tuple[str, ...], list[Segment]]:
-    """The phone numbers, and the segments without them."""
+class _Label(Enum):
+    """What a number is, by a word beside it."""
+
+    PHONE = auto()
+    PLATE = auto()
+
+
+def _extract_phones(segments: Sequence[Segment], text: str) -> tuple[tuple[str, ...], tuple[str, ...], list[Segment]]:
+    """The phone numbers, loose digits that may end one, and the segments without the phone numbers."""
+    labels = _label_numbers(segments)
     phones: dict[str, None] = {}
+    loose: dict[str, None] = {}
     left: list[Segment] = []
-    is_labelled = False
-    for segment in segments:
+    for i, segment in enumerate(segments):
         if segment.kind is not SegmentKind.DIGITS:
-            is_label = segment.word in PHONE_LABELS
-            is_labelled = is_label or (is_labelled and segment.kind is SegmentKind.FILLER)
-            left.append(_bare(segment, SegmentKind.FILLER) if is_label else segment)
+            left.append(_bare(segment, SegmentKind.FILLER) if segment.word in PHONE_LABELS else segment)
             continue
         before = left[-1] if left else None
         is_plus_said = before is not None and before.word == "plus"
+        is_after_letters = before is not None and before.kind is SegmentKind.LETTERS
         found, rest = _read_phone(
             segment,
             has_plus=is_plus_said or text[: segment.start].rstrip().endswith("+"),
-            is_labelled=is_labelled,
-            is_after_letters=before is not None and before.kind is SegmentKind.LETTERS,
+            is_labelled=labels.get(i) is _Label.PHONE,
+            is_after_letters=is_after_letters,
         )
         phones.update(dict.fromkeys(found))
+        if not found and i not in labels and not is_after_letters and segment.options:
+            loose.update(dict.fromkeys(digits for digits in segment.options if len(digits) in _LOOSE_LENGTHS))
         if found and not rest and is_plus_said:
             left.pop()
         left += rest
-        is_labelled = False
-    return tuple(phones), left
+    return tuple(phones), tuple(loose), left
+
+
+def _label_numbers(segments: Sequence[Segment]) -> dict[int, _Label]:
+    """What each number is, by the word before it, else by the one behind it: `4411 vom Handy, 2309 vom Kennzeichen`."""
+    labels: dict[int, _Label] = {}
+    pending: _Label | None = None
+    words = at = 0
+    while at < len(segments):
+        segment = segments[at]
+        label = _label_of(segment)
+        if label is not None:
+            pending, words = label, 0
+        elif segment.kind is SegmentKind.DIGITS:
+            if pending is None:
+                pending, at_label = _label_behind(segments, at)
+                labels |= {at: pending} if pending else {}
+                at = at_label
+            else:
+                labels[at] = pending
+            pending = None
+        elif segment.kind is not SegmentKind.FILLER:
+            words += 1
+            if segment.kind is not SegmentKind.WORD or words > _MAX_WORDS_BEFORE_NUMBER or segment.is_after_comma:
+                pending = None
+        at += 1
+    return labels
+
+
+def _label_of(segment: Segment) -> _Label | None:
+    if segment.word in PHONE_LABELS:
+        return _Label.PHONE
+    return _Label.PLATE if segment.word in PLATE_LABELS or segment.word in VEHICLE_LABELS else None
+
+
+def _label_behind(segments: Sequence[Segment], i: int) -> tuple[_Label | None, int]:
+    """The label behind the number at `i` in the same clause, and where it is; None and `i` without one."""
+    for at in range(i + 1, len(segments)):
+        segment = segments[at]
+        label = _label_of(segment)
+        if segment.is_after_comma or segment.kind not in (SegmentKind.FILLER, SegmentKind.WORD) or segment.word in _AND:
+            break
+        if label is not None:
+            return label, at
+    return None, i
 
 
 def _read_phone(

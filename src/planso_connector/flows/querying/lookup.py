@@ -78,7 +78,7 @@ class LookupService:
         if not ranking.matches:
             await self._check_completeness(rebuild)
         is_certain = ranking.is_certain and rebuild is None
-        question = None if is_certain else choose_question(ranking.matches, language)
+        question = None if is_certain else choose_question(ranking.matches, query, language)
         return LookupResult(ranking.matches[:limit], is_certain, question, query, rebuild)
 
     async def _check_completeness(self, rebuild: RebuildProgress | None) -> None:
@@ -99,6 +99,7 @@ def parse_request(request: LookupRequest) -> LookupQuery:
         phones=(*phone_texts, *free_text.phones),
         emails=(*addresses, *free_text.emails),
         words=free_text.words,
+        loose_digits=free_text.loose_digits,
     )
 
 
@@ -120,7 +121,7 @@ def _candidate_ids(search: KeySearch, query: LookupQuery) -> Iterable[int]:
     for key in whole_plates[:MAX_MISHEARD_PLATES]:
         yield from search.plates(plate.misheard_variants(key), MAX_ROUGH)
     yield from _by_plate_part(search, query.plates)
-    for text in query.phones:
+    for text in (*query.phones, *query.loose_digits):
         digits = "".join(sign for sign in text if sign.isdigit())
         if len(digits) >= MIN_LAST_DIGITS:
             yield from search.prefix(KeyKind.PHONE, digits.lstrip("0")[::-1] or digits, MAX_ROUGH)
