@@ -53,6 +53,35 @@ def test_fallbacks_of_the_list() -> None:
     assert compose_order(None, 7, form(), None).archived
 
 
+@pytest.mark.parametrize(
+    "finish_date",
+    ["14.12.2026", "2026-12-14", "2026-12-14 08:00:00", "14.12.", "14.12.26 12:00", "bis 14.12.", "08:00"],
+)
+def test_damage_is_never_a_date(finish_date: str) -> None:
+    """Neither from the list, whose member is a date on some installations, nor from the form: there it is a doubt."""
+    listed = compose_order(BoardEntry(7, finish_date=finish_date), 7, form(), None)
+    assert (listed.values.get("damage"), listed.list_finish_date) == (None, finish_date)
+    shown = compose_order(None, 7, FormReading(values={"damage": finish_date}, fields={}), None)
+    assert (shown.values["damage"], shown.unreadable) == (None, {"damage": finish_date})
+    assert shown.value_or_unreadable("damage") == finish_date
+
+
+@pytest.mark.parametrize("damage", ["KL 2-3", "KL 4", "2-3", "3", "1.5", "Hagel", "KL 2/3", "Klasse 10"])
+def test_a_damage_class_is_no_date(damage: str) -> None:
+    """Numbers and ranges are classes."""
+    assert compose_order(BoardEntry(7, finish_date=damage), 7, form(), None).values["damage"] == damage
+
+
+def test_an_order_shows_its_key_numbers() -> None:
+    """Manufacturer and model beside the field; null where it holds something else, absent where it holds nothing."""
+    shown = {"0603/BGU": ("0603", "BGU"), "unbekannt": (None, None)}
+    for kba, numbers in shown.items():
+        vehicle = compose_order(None, 7, FormReading({"vehicle.kba": kba}, {}), None).to_document()["vehicle"]
+        assert isinstance(vehicle, dict)
+        assert (vehicle["hsn"], vehicle["tsn"]) == numbers
+    assert "hsn" not in str(compose_order(None, 7, form(), None).to_document())
+
+
 def test_an_order_that_needs_no_parts_misses_none() -> None:
     """`ohne E-Teile` counts, whatever the table holds."""
     parts = (Part(7, is_backorder=True),)

@@ -1,6 +1,4 @@
-"""
-A second set of the kinds of `questions_by_kind`, written after the code for the first one and before anything was changed for it.
-"""
+"""A second set of the kinds of `questions_by_kind`, written after the code for those, first asked before it changed."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ class FieldKind(StrEnum):
     """One line with a phone number, in any notation."""
     EMAIL = "e-mail"
     """One line with an e-mail address. Compared without case."""
+    KBA = "KBA key numbers"
+    """One line with HSN and TSN, `0603/BGU`, in any notation; a text that is neither is kept as given."""
     AMOUNT = "amount"
     """One line with a whole number of km, kg, EUR and so on: `84210` equals `84.210`."""
     DATE = "date"
@@ -50,9 +52,17 @@ class FieldKind(StrEnum):
 
 
 TEXT_KINDS = frozenset(
-    {FieldKind.TEXT, FieldKind.LONG_TEXT, FieldKind.IDENTIFIER, FieldKind.PHONE, FieldKind.EMAIL, FieldKind.AMOUNT}
+    {
+        FieldKind.TEXT,
+        FieldKind.LONG_TEXT,
+        FieldKind.IDENTIFIER,
+        FieldKind.PHONE,
+        FieldKind.EMAIL,
+        FieldKind.KBA,
+        FieldKind.AMOUNT,
+    }
 )
-"""Kinds whose canonical value is the text as given."""
+"""Kinds whose canonical value is a text; but for KBA it is as given."""
 MONTH_KINDS = frozenset({FieldKind.MONTH, FieldKind.PAST_MONTH})
 TEMPORAL_KINDS = frozenset({FieldKind.DATE, FieldKind.TIME, FieldKind.DATETIME}) | MONTH_KINDS
 
@@ -64,6 +74,7 @@ _LONGEST = {
     FieldKind.IDENTIFIER: 40,
     FieldKind.PHONE: 200,
     FieldKind.EMAIL: 254,
+    FieldKind.KBA: 500,
 }
 """Characters of a value. PlanSo's own limits are unknown; text columns of such databases usually hold 255."""
 MAX_SHOWN_LENGTH = max(_LONGEST.values())
@@ -167,7 +178,7 @@ FIELDS: tuple[OrderField, ...] = (
     _details("makeID", K.ID, "Hersteller", "Make, the id that PlanSo's select offers", 58),
     _details("modelID", K.ID, "Modell", "Model, the id that PlanSo's select offers", 5802),
     _details("first_registration", K.PAST_MONTH, "Erstzulassung", "First registration", "14.03.2019"),
-    _details("kba", K.TEXT, "KBA", "KBA key numbers, HSN/TSN", "0603/BGU"),
+    _details("kba", K.KBA, "KBA", "KBA key numbers, HSN/TSN", "0603/BGU"),
     _details("hu_au", K.MONTH, "HU/AU", "Next main and exhaust inspection", "03/2027"),
     _details("engine", K.TEXT, "Motor", "Engine", "1.5 TSI Benzin"),
     _details("engine_size", K.AMOUNT, "Hubraum", "Engine size in cm³", "1498"),
@@ -254,7 +265,7 @@ FIELDS: tuple[OrderField, ...] = (
     _read_only("parts_status", K.TEXT, "E-Teile Status", "Parts status in words", "teilweise geliefert"),
     _read_only("est_hours_mech", K.NUMBER, "Sollstunden Mech", "Estimated hours, mechanics", 1.5),
     _read_only("vin", K.IDENTIFIER, "VIN", "Vehicle identification number", "WVWZZZ1KZAW123456", FieldGroup.VEHICLE),
-    _read_only("kba", K.TEXT, "KBA", "KBA key numbers", "0603/BGU", FieldGroup.VEHICLE),
+    _read_only("kba", K.KBA, "KBA", "KBA key numbers", "0603/BGU", FieldGroup.VEHICLE),
     _read_only("color_code", K.TEXT, "Farbe Nummer; Farbe Nr", "Paint code", "LC9X", FieldGroup.VEHICLE),
     _read_only("color_name", K.TEXT, "Farbton", "Paint name", "Deep Black Perleffekt", FieldGroup.VEHICLE),
     _read_only("mileage", K.AMOUNT, "Kilometerstand; KM", "Mileage in km", "84210", FieldGroup.VEHICLE),

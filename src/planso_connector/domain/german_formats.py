@@ -71,6 +71,16 @@ def _get_reason(error: ValueError, otherwise: str) -> Message:
     return error.message if isinstance(error, InvalidValue) else MESSAGES[otherwise]
 
 
+_LIKE_A_DATE = re.compile(
+    r"\D{0,12}(?:\d{1,2}\.\s?\d{1,2}\.|\d{4}-\d\d-\d\d|\d{1,2}[-/]\d{1,2}[-/](?:\d\d){1,2}\b|\d{8}$|\d{1,2}:\d\d).*"
+)
+
+
+def looks_like_date(text: str) -> bool:
+    """Whether a text is a date or time, maybe incomplete or with words around it: `14.12.`, `bis 14.12.26 8 Uhr`."""
+    return _LIKE_A_DATE.fullmatch(text.strip()) is not None
+
+
 def parse_date(
     text: str, *, month_allowed: bool = False, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
 ) -> str:

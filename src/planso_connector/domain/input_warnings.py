@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from planso_connector.domain.fields import Value
+from planso_connector.domain.kba import parse_key_numbers
 from planso_connector.domain.notes import RequestNote
 
 _PLATE = re.compile(r"[A-ZÄÖÜ]{1,3}[- ]?[A-Z]{1,2}[- ]?[1-9]\d{0,3}[ ]?[EH]?")
@@ -37,6 +38,7 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
         lambda text: _VIN.fullmatch(text.upper()),
         "a VIN (17 letters and digits, without I, O and Q)",
     ),
+    "vehicle_details.kba": (parse_key_numbers, "KBA key numbers (HSN and TSN, such as 0603/BGU)"),
     "phone": (_is_phone, "a phone number"),
     "email": (_EMAIL.fullmatch, "an e-mail address"),
 }

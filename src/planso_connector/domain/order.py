@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from planso_connector.domain import german_formats
 from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
+from planso_connector.domain.kba import parse_key_numbers
 from planso_connector.domain.part import Part, count_missing, needs_no_parts, says_parts_missing
 
 PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
+KBA = "vehicle.kba"
+DAMAGE = "damage"
 
 IDENTIFYING_PATHS = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """Every real order has a value in one of these fields."""
@@ -168,6 +172,10 @@ class Order(_FieldValues):
                 document[entry.name] = value
             else:
                 groups[entry.group.value][entry.name] = value
+        if kba := self.values.get(KBA):
+            # Only beside a value, so that no other order got a new version by them.
+            found = parse_key_numbers(str(kba))
+            groups[FieldGroup.VEHICLE.value] |= {"hsn": found and found.hsn, "tsn": found and found.tsn}
         document |= groups
         document["fields"] = {
             label: None if f"{LABEL_PREFIX}{label}" in self.unreadable else text for label, text in self.fields.items()
@@ -184,7 +192,8 @@ class Order(_FieldValues):
 def compose_order(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
     """
     Compose an order from its pages; without a list entry it is archived. The fallbacks are the protocol's: plate from
-    `Kennzeichen`, else `Fahrzeug`, else the short name; damage class from the form, else the list's `finish_date`;
+    `Kennzeichen`, else `Fahrzeug`, else the short name; damage class from the form, else the list's `finish_date` where
+    that is no date;
     parts status from the parts page, else the form.
     """
     listed = entry or BoardEntry(order_id)
@@ -204,7 +213,7 @@ def compose_order(entry: BoardEntry | None, order_id: int, form: FormReading, pa
         employee_id=listed.employee_id or None,
         position=listed.position or None,
         list_finish_date=listed.finish_date or None,
-        unreadable={**form.unreadable, **dict(listed.too_long)},
+        unreadable={**form.unreadable, **_misplaced_date(form), **dict(listed.too_long)},
     )
 
 
@@ -220,7 +229,7 @@ def update_from_form(order: Order, form: FormReading) -> Order:
         fields=form.fields,
         plate=_plate(values, form, order.short_name),
         missing_parts=is_waiting_for_parts(values.get("parts_status"), order.parts),
-        unreadable={**form.unreadable, **listed},
+        unreadable={**form.unreadable, **_misplaced_date(form), **listed},
     )
 
 
@@ -277,11 +286,19 @@ def has_identifying_value(form: FormReading) -> bool:
 
 def _with_fallbacks(entry: BoardEntry, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
     values = dict(form.values)
-    if entry.finish_date and form.value_or_unreadable("damage") is None:
-        values["damage"] = entry.finish_date
+    if _misplaced_date(form):
+        values[DAMAGE] = None
+    elif form.value_or_unreadable(DAMAGE) is None and not german_formats.looks_like_date(entry.finish_date):
+        values[DAMAGE] = entry.finish_date or None
     if parts is not None and parts.status:
         values["parts_status"] = parts.status
     return values
+
+
+def _misplaced_date(form: FormReading) -> dict[str, UnreadableValue]:
+    """The damage class of a form that holds a date there: it is none, whatever the label says."""
+    text = str(form.values.get(DAMAGE) or "")
+    return {DAMAGE: text} if german_formats.looks_like_date(text) else {}
 
 
 def _plate(values: Mapping[str, Value], form: FormReading, short_name: str) -> str | None:

@@ -22,6 +22,7 @@ from planso_connector.domain.fields import (
 )
 from planso_connector.domain.folding import normalize_unicode
 from planso_connector.domain.german_formats import SlotEnd, TwoDigitYears
+from planso_connector.domain.kba import normalize_key_numbers
 from planso_connector.domain.messages import MESSAGES, InvalidValue
 from planso_connector.domain.recognition import phones
 
@@ -87,7 +88,7 @@ def _canonical_text(kind: FieldKind, text: str, slot: SlotEnd | None, today: dat
     if kind in TEMPORAL_KINDS:
         years = TwoDigitYears.PAST if kind is FieldKind.PAST_MONTH else TwoDigitYears.NEAR
         return german_formats.parse_date(text, month_allowed=kind in MONTH_KINDS, years=years, today=today)
-    return text
+    return normalize_key_numbers(text) if kind is FieldKind.KBA else text
 
 
 def _day_or_time(text: str, today: date | None) -> str:

@@ -315,3 +315,24 @@ def test_the_number_of_keys_is_bounded() -> None:
 def test_first_name_and_surname(name: str, first: str, last: str) -> None:
     """The surname is the last word, or the one before the comma; a company has no first name."""
     assert (names.extract_first_name(name), names.extract_surname(name)) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("vonderheide", "Katharina von der Heide"),
+        ("Derheide", "Katharina von der Heide"),
+        ("Großebölting", "Heinz Große Bölting"),
+        ("Meyerzuuptrup", "Elke Meyer zu Uptrup"),
+        ("Schulzebeckinghausen", "Annegret Schulze\u00adBeckinghausen"),
+        ("Bensalah", "Youssef Ben Salah"),
+        ("Rosamaria", "Rosa Maria da Silva"),
+        ("Neil", "Sinéad O’Neil"),
+        ("Oneil", "Sinéad O`Neil"),
+    ],
+)
+def test_words_of_a_name_said_as_one_are_found(asked: str, name: str) -> None:
+    """The index has the joined word, and as a free word it fits the name."""
+    assert names.search_keys((asked,)).words & names.index_keys(name).words
+    assert names.filter_name_words((asked, "Golf"), name) == (asked,)
+    assert names.score_match((asked,), name)[0] >= 0.6

@@ -19,8 +19,10 @@ from planso_connector.domain.recognition.plate import (
     Plate,
     distance,
     misheard_variants,
+    restore_umlaut,
     split_key,
     strip_season,
+    written_district,
 )
 
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -96,6 +98,40 @@ def test_foreign_plates_and_parts_have_no_split(key: str) -> None:
 def test_plates_of_authorities_and_short_term_plates_have_no_letters(key: str, plate: str) -> None:
     """They split into district code and digits."""
     assert [str(found) for found in split_key(key)] == [plate]
+
+
+@pytest.mark.parametrize(
+    ("key", "restored"),
+    [
+        ("TUXF451", ("TUEXF451", 1)),
+        ("HMUAN7", ("HMUEAN7", 2)),
+        ("OHRA12", ("OEHRA12", 0)),
+        ("BORD55", ("BOERD55", 1)),
+        ("WNAE2309", ("", 0)),
+        ("TUEXF451", ("", 0)),
+    ],
+)
+def test_a_district_code_gets_its_umlaut_back(key: str, restored: tuple[str, int]) -> None:
+    """Only where a code with an umlaut exists, and something is left for a plate behind it."""
+    assert restore_umlaut(key) == restored
+
+
+@pytest.mark.parametrize(
+    ("text", "district"),
+    [
+        ("B-NO 1234", "B"),
+        ("BN-O 1234", "BN"),
+        ("BN O 1234", "BN"),
+        ("tü-ke 18", "TUE"),
+        ("B\u00ad-NO 1", "B"),
+        ("BNO1234", ""),
+        ("XQ-A 12", ""),
+        ("Y-123 456", ""),
+    ],
+)
+def test_a_gap_says_where_the_district_code_ends(text: str, district: str) -> None:
+    """A hyphen or a blank between the letters of a German plate."""
+    assert written_district(text) == district
 
 
 @given(keys)

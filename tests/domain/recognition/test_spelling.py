@@ -29,6 +29,40 @@ def test_a_number_in_words_is_that_number(value: int) -> None:
     assert read_only_segment(in_words(value)).options[0] == str(value)
 
 
+@pytest.mark.parametrize(
+    ("said", "digits"),
+    [
+        ("vierzich", "40"),
+        ("dreiundzwanzich", "23"),
+        ("dreinzwanzig", "23"),
+        ("siebnundsiebzig", "77"),
+        ("neunezwanzig", "29"),
+        ("einunfuffzich", "51"),
+        ("zwanzisch", "20"),
+        ("dreissich", "30"),
+        ("dreiundachtzsch", "83"),
+        ("fuffzehn", "15"),
+        ("vierhunnertzwo", "402"),
+        ("vier hunnert", "400"),
+        ("dausend", "1000"),
+        ("zweiundzwanzichzehn", "2210"),
+        ("fümf noin siebn", "597"),
+        ("hundertdreiundzwanzigtausendvierhundertsechsundfünfzig", "123456"),
+    ],
+)
+def test_colloquial_numbers(said: str, digits: str) -> None:
+    """As people say them and speech-to-text writes them."""
+    assert read_only_segment(said).options[0] == digits
+
+
+@pytest.mark.parametrize(
+    "word", ["Meier", "Neuner", "Viersen", "Achtern", "Sechser", "Fuchs", "Zwingel", "Elfen", "und"]
+)
+def test_other_words_are_no_numbers(word: str) -> None:
+    """Names and towns that begin like a number stay words."""
+    assert read_only_segment(word).kind is not SegmentKind.DIGITS
+
+
 @given(st.text("0123456789", min_size=1, max_size=12), st.sampled_from([" ", ", ", " äh ", "-", " und dann "]))
 def test_digits_one_by_one(digits: str, gap: str) -> None:
     """Single digits have one reading."""

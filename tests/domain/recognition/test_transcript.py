@@ -171,3 +171,69 @@ def test_emails_are_found(said: str, email: str) -> None:
 def test_corrected_digits_come_first() -> None:
     """`WN AE 2308, nein, 2309`: the letters stay, the digits change."""
     assert [plate.key for plate in parse_transcript("WN AE 2308, nein, 2309").plates[:2]] == ["WNAE2309", "WNAE2308"]
+
+
+@pytest.mark.parametrize(
+    ("said", "phone", "plate"),
+    [
+        ("Kennzeichen hinten 2309, Handynummer hinten 4411", "4411", "2309"),
+        ("4411 vom Handy, 2309 vom Kennzeichen", "4411", "2309"),
+        ("die letzten vier vom Telefon sind 4411 und vom Auto 2309", "4411", "2309"),
+        ("5544 sind die letzten vier Ziffern meiner Handynummer und 7788 die vom Kennzeichen", "5544", "7788"),
+        ("meine Handynummer endet auf 2309, der Wagen hat die 6001", "2309", "6001"),
+        ("die Telefonnummer von meiner Frau endet auf 4411, das Kennzeichen auf 2309", "4411", "2309"),
+    ],
+)
+def test_digits_belong_to_the_word_beside_them(said: str, phone: str, plate: str) -> None:
+    """Before a number or behind it, in the same clause; how many digits it has is none of them."""
+    found = parse_transcript(said)
+    assert (found.phones, [part.key for part in found.plates], found.loose_digits) == ((phone,), [plate], ())
+
+
+@pytest.mark.parametrize(
+    "said", ["2309, Meyer", "Meyer mit der 2309", "die letzten vier sind zwo drei null neun, Meyer"]
+)
+def test_digits_without_such_a_word_may_be_either(said: str) -> None:
+    """Part of a plate, and maybe the end of a phone number."""
+    found = parse_transcript(said)
+    assert ([part.key for part in found.plates], found.phones, found.loose_digits) == (["2309"], (), ("2309",))
+
+
+@pytest.mark.parametrize(
+    ("said", "district"),
+    [
+        ("B-NO 1234", "B"),
+        ("BN-O 1234", "BN"),
+        ("B Strich NO 1234", "B"),
+        ("Berlin N O 1234", "B"),
+        ("Bonn, O wie Otto, 1234", "BN"),
+        ("B NO 1234", ""),
+        ("B-N-O 1234", ""),
+        ("Berlin Nürnberg Offenbach 1234", ""),
+    ],
+)
+def test_a_hyphen_or_a_town_tells_the_district(said: str, district: str) -> None:
+    """One hyphen, typed or said, or a town that is no letter of a spelling alphabet."""
+    assert [(plate.key, plate.district) for plate in parse_transcript(said).plates[:1]] == [("BNO1234", district)]
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("TU-XF 451", "TUEXF451"),
+        ("Tübingen X F 451", "TUEXF451"),
+        ("Esslingen am Neckar D L 921", "ESDL921"),
+        ("Villingen-Schwenningen DO 616", "VSDO616"),
+        ("St. Wendel AB 12", "WNDAB12"),
+        ("Waiblingen WN AE 2309", "WNAE2309"),
+        ("WN 8104", "WN8104"),
+        ("Bundeswehr 482 917", "Y482917"),
+        ("Y-123 456", "Y123456"),
+        ("null siebzehn vierzehn", "01714"),
+        ("Zürich 123456", "ZH123456"),
+        ("HMUE-AN 7", "HMUEAN7"),
+    ],
+)
+def test_plates_that_are_not_said_as_printed(said: str, key: str) -> None:
+    """Without an umlaut, with a town or a body for the code, without letters: each is the likeliest plate."""
+    assert parse_transcript(said).plates[0].key == key

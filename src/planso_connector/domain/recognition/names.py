@@ -54,6 +54,7 @@ _PARTICLES = _word_set(
     "von vom van vander zu zum zur de del della dela der den des di da do dos du la le el al ten ter te af av y"
 )
 _PIECE = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
+_ELISION = re.compile(r"\b([^\W\d_]{1,2})['’`´]([^\W\d_]{3,})")
 _HYPHENS = re.compile(r"\s*[-‐‑–]\s*")
 
 
@@ -84,6 +85,8 @@ class _Name:
     """For each group, the particles in front of it."""
     surname: int
     """Which group is the surname."""
+    elisions: tuple[tuple[str, str], ...] = ()
+    """Each piece with an apostrophe, as its piece and without what stands before it: `oneil`, `neil`."""
 
     @cached_property
     def pieces(self) -> list[str]:
@@ -96,7 +99,10 @@ class _Name:
 
     @cached_property
     def joined(self) -> list[_Form]:
-        """Hyphenated words of three pieces or more, words with particles, any two in a row with and without them."""
+        """
+        Hyphenated words of three pieces or more, words with particles, any two in a row with and without them; and what
+        follows an apostrophe.
+        """
         pieces = self.pieces
         found: list[_Form] = []
         start = 0
@@ -104,16 +110,21 @@ class _Name:
             places = frozenset(range(start, start + len(group)))
             if len(group) > 2:
                 found.append(_Form("".join(group), places, is_joined=True))
-            if particles:
-                found.append(_Form("".join((*particles, *group)), places, is_joined=True))
-                if start:
-                    both = "".join((pieces[start - 1], *particles, group[0]))
-                    found.append(_Form(both, frozenset((start - 1, start)), is_joined=True))
+            found += (
+                _Form("".join((*particles[first:], *group)), places, is_joined=True) for first in range(len(particles))
+            )
+            if particles and start:
+                both = "".join((pieces[start - 1], *particles, group[0]))
+                found.append(_Form(both, frozenset((start - 1, start)), is_joined=True))
             start += len(group)
         pairs = (
             _Form(pieces[i] + pieces[i + 1], frozenset((i, i + 1)), is_joined=True) for i in range(len(pieces) - 1)
         )
-        return [*found, *pairs]
+        elided = dict(self.elisions)
+        short = (
+            _Form(elided[piece], frozenset((i,)), is_joined=True) for i, piece in enumerate(pieces) if piece in elided
+        )
+        return [*found, *pairs, *short]
 
 
 @lru_cache(maxsize=16384)
@@ -144,7 +155,8 @@ def _parse(name: str) -> _Name:
             pending = []
         surname_end = surname_end or len(groups)
     groups, particles = groups[:MAX_NAME_WORDS], particles[:MAX_NAME_WORDS]
-    return _Name(tuple(groups), tuple(particles), max(min(surname_end, len(groups)) - 1, 0))
+    elisions = tuple((fold(head + tail), fold(tail)) for head, tail in _ELISION.findall(text))
+    return _Name(tuple(groups), tuple(particles), max(min(surname_end, len(groups)) - 1, 0), elisions)
 
 
 def _is_particle(group: tuple[str, ...]) -> bool:

@@ -33,6 +33,7 @@ _DIPLOMATIC = re.compile(r"0[1-9]\d{2,4}")
 _WRITTEN_DISTRICT = re.compile(r"\W*([^\W\d_]{1,3})\s?[\s·.-]\s?(?=[A-Z]{1,2}\W*\d)")
 
 _CODE_BY_KEY = {fold_plate(code): code for code in DISTRICT_CODES | AUTHORITY_CODES | CANTON_CODES}
+LONG_KEYS = frozenset(key for key in _CODE_BY_KEY if len(key) > 3)
 _DOTTED = {code.translate(str.maketrans("ÄÖÜ", "AOU")): code for code in DISTRICT_CODES if not code.isascii()}
 """Codes with an umlaut by what is left without its dots: `TU` is `TÜ`."""
 

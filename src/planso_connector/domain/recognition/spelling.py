@@ -10,7 +10,7 @@ from planso_connector.domain.recognition import spoken_words
 from planso_connector.domain.recognition.colloquial_numbers import standardize
 from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
 from planso_connector.domain.recognition.district_towns import match_town
-from planso_connector.domain.recognition.plate import restore_umlaut, split_key
+from planso_connector.domain.recognition.plate import LONG_KEYS, restore_umlaut, split_key
 from planso_connector.domain.recognition.spoken_numbers import NumberPart, parse_digits, read_parts
 
 MAX_CHARACTERS = 400
@@ -282,7 +282,7 @@ def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
         return token
     if is_uppercase and is_filler and len(text) > 2:
         return replace(token, kind=SegmentKind.FILLER)
-    if is_upper and len(signs) <= 6 and (len(text) <= 3 or digits_follow):
+    if is_upper and len(signs) <= 6 and (_is_short(text, signs) or digits_follow):
         is_unambiguous = not (is_uppercase and is_filler)
         return replace(token, kind=SegmentKind.LETTERS, options=(signs,), is_unambiguous=is_unambiguous)
     names = spoken_words.LETTER_NAMES.get(word, ())
@@ -294,9 +294,14 @@ def _read_other_word(tokens: _Segments, *, is_uppercase: bool) -> Segment:
         return replace(
             token, kind=SegmentKind.LETTERS, options=options, is_unambiguous=is_letter, is_letter_name=not is_letter
         )
-    if len(text) <= 3 or (len(signs) <= 6 and (digits_follow or _is_plate_before_number(signs, following))):
+    if _is_short(text, signs) or (len(signs) <= 6 and (digits_follow or _is_plate_before_number(signs, following))):
         return replace(token, kind=SegmentKind.LETTERS, options=options)
     return token
+
+
+def _is_short(text: str, signs: str) -> bool:
+    """No longer than letters of a plate: three, or four of a code with a spelled-out umlaut, `HMUE`."""
+    return len(text) <= 3 or signs in LONG_KEYS
 
 
 def _is_plate_before_number(signs: str, following: _Segments) -> bool:

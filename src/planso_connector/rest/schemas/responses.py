@@ -75,7 +75,16 @@ class FieldDoubt(BaseModel):
     fingerprint: str | None = described("Only with `length`: another one for another text.", None, default=None)
 
 
-_Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_define_mirrored(FieldGroup.VEHICLE))
+_KEY_NUMBERS: dict[str, Any] = {
+    "hsn": (
+        str | None,
+        described("Manufacturer's key number, from `kba`; null where that is none.", "0603", default=None),
+    ),
+    "tsn": (str | None, described("Model's key number, from `kba`.", "BGU", default=None)),
+}
+_Vehicle = create_model(
+    "Vehicle", __doc__="The vehicle, read only.", **_define_mirrored(FieldGroup.VEHICLE), **_KEY_NUMBERS
+)
 _DETAILS_EXAMPLE = build_example(create_model("_Details", **_define_mirrored(FieldGroup.DETAILS)))
 
 
