@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ PLAUSIBLE_SHARE = 0.6
 """The question is about the matches that reach this share of the best score."""
 MAX_NAMED_VEHICLES = 3
 """With more candidates the question names none, and asks for what is missing."""
-MAX_CANDIDATES = 50
+MAX_CANDIDATES = 20
 
 _OR: Mapping[Language, str] = {"de": "oder", "en": "or"}
 _LOOKS_LIKE_A_PLATE = re.compile(
@@ -99,13 +100,16 @@ def _choice(question: _Question, candidates: Sequence[OrderFacts], language: Lan
 
 def _is_speakable(text: str, private_words: frozenset[str], plates: frozenset[str]) -> bool:
     """False for personal data: people type plates, names and numbers into the field `Fahrzeug` too."""
-    if len(text) > 40 or "@" in text or not text.isprintable():
-        return False
-    if _LOOKS_LIKE_A_NUMBER.search(text) or _LOOKS_LIKE_A_PLATE.fullmatch(text.strip()):
-        return False
-    plain = fold_plate(text)
-    has_plate = any(plate and plate in plain for plate in plates)
-    return private_words.isdisjoint(re.split(r"[^\w]+", fold(text))) and not has_plate
+    is_innocent, words, plain = _look_at(text)
+    return is_innocent and private_words.isdisjoint(words) and not any(plate and plate in plain for plate in plates)
+
+
+@lru_cache(maxsize=4096)
+def _look_at(text: str) -> tuple[bool, frozenset[str], str]:
+    """Whether a text has no look of an address, number or plate; its words; it, folded like a plate."""
+    is_innocent = len(text) <= 40 and "@" not in text and text.isprintable()
+    is_innocent = is_innocent and not (_LOOKS_LIKE_A_NUMBER.search(text) or _LOOKS_LIKE_A_PLATE.fullmatch(text.strip()))
+    return is_innocent, frozenset(re.split(r"[^\w]+", fold(text))), fold_plate(text)
 
 
 def _spoken_vehicle(facts: OrderFacts, language: Language) -> str:

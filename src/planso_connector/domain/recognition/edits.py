@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 def is_one_edit_apart(first: str, second: str) -> bool:
     """Whether exactly one edit turns one word into the other (optimal string alignment distance 1)."""
-    if first == second or abs(len(first) - len(second)) > 1:
+    if abs(len(first) - len(second)) > 1 or first == second:
         return False
-    short, long = sorted((first, second), key=len)
-    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    short, long = (first, second) if len(first) <= len(second) else (second, first)
+    start = 0
+    while start < len(short) and short[start] == long[start]:
+        start += 1
     if len(short) < len(long):
         return short[start:] == long[start + 1 :]
     return short[start + 1 :] == long[start + 1 :] or (

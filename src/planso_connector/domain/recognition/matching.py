@@ -117,9 +117,8 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
     evidence = _Evidence()
     if query.plates and facts.plate:
         key = plate.strip_season(fold_plate(facts.plate))
-        district = plate.written_district(facts.plate)
         certainty = max(spoken.certainty for spoken in query.plates)
-        evidence.add("plate", (_score_plate(spoken, key, district) for spoken in query.plates), certainty)
+        evidence.add("plate", (_score_plate(spoken, key, facts.plate) for spoken in query.plates), certainty)
     if query.phones and facts.phone:
         evidence.add("phone", [phones.score_match(asked, facts.phone) for asked in query.phones])
     elif query.loose_digits and facts.phone:
@@ -166,13 +165,14 @@ def _exact_facts(evidence: _Evidence, asked_name: tuple[str, ...], facts: OrderF
     return frozenset(kind for kind, exact in is_exact.items() if exact)
 
 
-def _score_plate(spoken: SpokenPlate, key: str, district: str) -> tuple[float, str]:
+def _score_plate(spoken: SpokenPlate, key: str, text: str) -> tuple[float, str]:
+    """`text` is the order's plate as written, `key` its key."""
     if not spoken.key or not key:
         return 0.0, ""
     fit = (0.0, "")
     if not spoken.is_part:
         if spoken.key == key:
-            if spoken.district and district and spoken.district != district:
+            if spoken.district and (plate.written_district(text) or spoken.district) != spoken.district:
                 return OTHER_DISTRICT_FACTOR * spoken.certainty, PLATE_OTHER_DISTRICT
             return spoken.certainty, PLATE_EXACT
         distance = plate.distance(spoken.key, key)
@@ -207,7 +207,8 @@ def vehicle_words(text: str) -> tuple[str, ...]:
     return tuple(_MAKES.get(word, word) for word in _BETWEEN_WORDS.split(fold(text[:200])) if word)
 
 
-def _score_vehicle(asked: Iterable[str], vehicle: str) -> tuple[float, str]:
+@lru_cache(maxsize=4096)
+def _score_vehicle(asked: tuple[str, ...], vehicle: str) -> tuple[float, str]:
     """By the number of asked words that are in `vehicle`, give or take a typo (`schwarze`)."""
     held = vehicle_words(vehicle)
     words = (word for text in asked for word in vehicle_words(text))

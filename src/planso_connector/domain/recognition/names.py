@@ -327,23 +327,28 @@ def filter_name_words(words: Iterable[str], name: str) -> tuple[str, ...]:
     held = _parse(name)
     joined = [form.text for form in held.joined]
     # `Abdel Hamid` for Abdelhamid: neither word fits alone.
-    in_pair = {i + n for i, pair in enumerate(pairwise(words)) for n in (0, 1) if _fits_joined(pair, held.pieces)}
+    in_pair = {i + n for i, text in enumerate(_joined_pairs(words)) if _fits_joined(text, held.pieces) for n in (0, 1)}
     return tuple(
         word
         for i, word in enumerate(words)
         if i in in_pair
         or any(_score_word(asked, piece)[0] for asked in _asked_forms(word) for piece in held.pieces)
-        or any(_score_joined(_fold_word(word), text)[0] for text in joined)
+        or _fits_joined(_fold_word(word), joined)
     )
 
 
+@lru_cache(maxsize=1024)
 def _asked_forms(word: str) -> tuple[str, ...]:
-    return _fold_word(word), *_parse_asked((word,)).pieces
+    return tuple(dict.fromkeys((_fold_word(word), *_parse_asked((word,)).pieces)))
 
 
-def _fits_joined(pair: tuple[str, str], pieces: Sequence[str]) -> bool:
-    text = "".join(map(_fold_word, pair))
-    return len(text) >= _MIN_JOINED_LENGTH and any(_score_joined(text, piece)[0] for piece in pieces)
+@lru_cache(maxsize=256)
+def _joined_pairs(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("".join(map(_fold_word, pair)) for pair in pairwise(words))
+
+
+def _fits_joined(text: str, others: Sequence[str]) -> bool:
+    return len(text) >= _MIN_JOINED_LENGTH and any(_score_joined(text, other)[0] for other in others)
 
 
 @lru_cache(maxsize=1024)

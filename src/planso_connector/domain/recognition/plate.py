@@ -21,6 +21,8 @@ DOUBLE_CONFUSION_DISTANCE = 0.75
 MAX_LENGTH = 12
 """Longest key that `misheard_variants` and `distance` take for a plate."""
 MAX_VARIANTS = 1500
+_MAX_OTHER_SIGNS = 4
+"""Signs that only one of two keys has, where two confusions lie between them: each replaces one sign by another."""
 
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _MAX_LEGAL_LENGTH = 8
@@ -169,12 +171,19 @@ def distance(heard: str, key: str) -> float:
         return 0.0
     if not 0 < len(heard) <= MAX_LENGTH or not key or abs(len(heard) - len(key)) > 2:
         return math.inf
+    if len(_sign_set(heard) ^ frozenset(key)) > _MAX_OTHER_SIGNS:
+        return math.inf
     confused = _confusion_set(heard)
     if key in confused:
         return CONFUSION_DISTANCE
     if is_one_edit_apart(heard, key):
         return EDIT_DISTANCE
     return DOUBLE_CONFUSION_DISTANCE if not confused.isdisjoint(_confusions(key)) else math.inf
+
+
+@lru_cache(maxsize=64)
+def _sign_set(key: str) -> frozenset[str]:
+    return frozenset(key)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ each step; `domain.recognition.matching` scores them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 from planso_connector.domain.language import Language
 from planso_connector.domain.recognition import emails, matching, names, phones, plate
@@ -32,6 +32,7 @@ MAX_MISHEARD_PLATES = 2
 MAX_COMMON_NAME_ORDERS = 3000
 """The newest orders with a common name that are searched for a second one."""
 MAX_CANDIDATES = 400
+SURE_PLATE = 0.9
 MIN_PART = 2
 MIN_LAST_DIGITS = 4
 
@@ -112,12 +113,16 @@ def _parse_phone(text: str) -> Transcript:
 def _candidate_ids(search: KeySearch, query: LookupQuery) -> Iterable[int]:
     """The likeliest first, since they are cut at `MAX_CANDIDATES`."""
     whole_plates = [spoken.key for spoken in query.plates if not spoken.is_part]
-    yield from search.plates(whole_plates, MAX_EXACT)
+    sure_plates = [spoken.key for spoken in query.plates if not spoken.is_part and spoken.certainty >= SURE_PLATE]
+    found = search.plates(sure_plates, MAX_EXACT)
+    yield from found
+    yield from search.plates([key for key in whole_plates if key not in sure_plates], MAX_EXACT)
     for text in query.phones:
         yield from search.any_of(KeyKind.PHONE, (key[::-1] for key in phones.search_keys(text)), MAX_EXACT)
     for text in query.emails:
         yield from _by_email(search, text)
-    yield from _by_name(search, (*query.names, *query.words))
+    # Beside an order with the plate itself, no other is near by a single word.
+    yield from _by_name(search, (*query.names, *query.words), only_pairs=bool(found))
     for key in whole_plates[:MAX_MISHEARD_PLATES]:
         yield from search.plates(plate.misheard_variants(key), MAX_ROUGH)
     yield from _by_plate_part(search, query.plates)
@@ -142,25 +147,38 @@ def _by_email(search: KeySearch, text: str) -> Iterable[int]:
             yield from search.prefix(KeyKind.EMAIL, local, MAX_ROUGH)
 
 
-def _by_name(search: KeySearch, asked: Sequence[str]) -> Iterable[int]:
+def _by_name(search: KeySearch, asked: Sequence[str], *, only_pairs: bool) -> Iterable[int]:
     words = _search_words(asked)
-    for first, second in combinations(words[:MAX_WORDS], 2):
-        for other, key in product(_word_keys(second), _word_keys(first)):
+    pairs = [pair for pair in combinations(words[:MAX_WORDS], 2) if not _is_part_of_other(*pair)]
+    for first, second in pairs:
+        yield from search.both((KeyKind.WORD, first), (KeyKind.WORD, second), MAX_ROUGH, newest=MAX_COMMON_NAME_ORDERS)
+    for first, second in pairs:
+        sounds = names.phonetic_code(first), names.phonetic_code(second)
+        if all(sounds):
+            key, other = ((KeyKind.SOUND, sound) for sound in sounds)
             yield from search.both(key, other, MAX_ROUGH, newest=MAX_COMMON_NAME_ORDERS)
+    if only_pairs:
+        return
+    found: set[int] = set()
     for word in words:
-        yield from search.equal(KeyKind.WORD, word, MAX_ROUGH)
+        found.update(ids := search.equal(KeyKind.WORD, word, MAX_ROUGH))
+        yield from ids
     for word in words:
         if len(word) > 1 and (sound := names.phonetic_code(word)):
-            yield from search.equal(KeyKind.SOUND, sound, MAX_ROUGH)
+            found.update(ids := search.equal(KeyKind.SOUND, sound, MAX_ROUGH))
+            yield from ids
+    if len(found) >= MAX_ROUGH:  # they fit better than any with a typo
+        return
     for word in words:
         yield from search.any_of(KeyKind.WORD, names.typo_variants(word), MAX_ROUGH)
         if len(word) > MIN_PART:
             yield from search.prefix(KeyKind.WORD, word, MAX_ROUGH)
 
 
-def _word_keys(word: str) -> list[tuple[KeyKind, str]]:
-    keys = ((KeyKind.WORD, word), (KeyKind.SOUND, names.phonetic_code(word)))
-    return [(kind, key) for kind, key in keys if key]
+def _is_part_of_other(first: str, second: str) -> bool:
+    """`jana` of `janapetersen`, its words said as one."""
+    short, long = sorted((first, second), key=len)
+    return long.startswith(short) or long.endswith(short)
 
 
 def _search_words(asked: Sequence[str]) -> list[str]:
