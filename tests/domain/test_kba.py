@@ -9,7 +9,8 @@ from planso_connector.domain.values import are_equal, parse_caller_value, parse_
 
 KBA = BY_PATH["vehicle_details.kba"]
 NOTATIONS = (
-    "0603/BGU", "0603/bgu", "0603 BGU", "0603BGU", "0603-BGU", "603/BGU", "HSN 0603 TSN BGU", "HSN: 0603, TSN: BGU",
+    "0603/BGU", "0603/bgu", "0603 BGU", "0603BGU", "0603-BGU", "603/BGU", "603bgu",
+    "HSN 0603 TSN BGU", "HSN: 0603, TSN: BGU",
     " 0603 / BGU ", "0603/BGU00012", "0603 BGU000123", "KBA-Nr. 0603/BGU",
 )  # fmt: skip
 
@@ -22,9 +23,7 @@ def test_every_notation_is_one_value(text: str) -> None:
     assert find_input_warnings({KBA.path: normalize_key_numbers(text)}) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["unbekannt", "0603", "BGU", "06033/BGU", "603BGU", "0603/BG", "WVWZZZ1KZAW123456", "7"]
-)
+@pytest.mark.parametrize("text", ["unbekannt", "0603", "BGU", "06033/BGU", "0603/BG", "WVWZZZ1KZAW123456", "7"])
 def test_nonsense_is_kept_and_noted(text: str) -> None:
     """A text that is no HSN and TSN is written as given, and the answer says what is expected."""
     assert parse_key_numbers(text) is None

@@ -113,10 +113,12 @@ class Invalid(CallerError):
 
 
 class QueryTooBroad(Invalid):
-    """The query took longer than `timeout` seconds and was cancelled."""
+    """The query took longer than `timeout` seconds, or has too many orders to compare (None), and was cancelled."""
 
-    def __init__(self, timeout: float) -> None:
-        message = MESSAGES["too_broad"].format(seconds=f"{timeout:g}")
+    def __init__(self, timeout: float | None) -> None:
+        message = MESSAGES["too_many_to_compare"]
+        if timeout is not None:
+            message = MESSAGES["too_broad"].format(seconds=f"{timeout:g}")
         super().__init__([Problem.of(("query",), message, "too_broad")])
 
 

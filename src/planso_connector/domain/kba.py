@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _FILLING = r"(?:hsn|tsn|kba|nr|zu|[\s:./,;()_-])*"
 _KEY_NUMBERS = re.compile(
-    rf"{_FILLING}(?P<hsn>\d{{4}}|\d{{3}}(?=[^a-z\d]))"
+    rf"{_FILLING}(?P<hsn>\d{{4}}|\d{{3}}(?=\D))"
     rf"{_FILLING}(?P<tsn>[a-z]{{3}}|[a-z\d]{{3}})(?P<check>\d{{5,6}})?{_FILLING}",
     re.IGNORECASE,
 )

@@ -223,6 +223,12 @@ _QUERIES: dict[str, Message] = {
         "es dauerte länger als {seconds} s und wurde abgebrochen; erlaubt: eine engere Frage (mehr vom Kennzeichen, "
         "längere Wörter, Tage, kein total), oder dieselbe, wenn der Connector weniger zu tun hat",
     ),
+    "too_many_to_compare": _M(
+        "it has too many orders to compare and was given up; accepted: a narrower question (more of the plate, longer "
+        "words, days, no total)",
+        "es wären zu viele Aufträge zu vergleichen, und es wurde abgebrochen; erlaubt: eine engere Frage (mehr vom "
+        "Kennzeichen, längere Wörter, Tage, kein total)",
+    ),
     "nothing_asked": _M(
         "is empty, and so are the others; accepted: q, plate, name, phone or email, as far as heard",
         "ist leer, und die anderen auch; erlaubt: q, plate, name, phone oder email, soweit verstanden",

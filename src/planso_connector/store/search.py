@@ -69,6 +69,11 @@ class OrderFilters:
         days = (self.after, self.before, self.finish_after, self.finish_before)
         return all(given is None for given in (*others, *days, self.missing_parts))
 
+    @property
+    def compares_texts(self) -> bool:
+        """Whether orders are compared one by one, beyond what an index finds."""
+        return any(value is not None for value in (self.plate, self.person, self.phone, self.email, self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:

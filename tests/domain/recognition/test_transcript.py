@@ -178,6 +178,7 @@ def test_corrected_digits_come_first() -> None:
     [
         ("Kennzeichen hinten 2309, Handynummer hinten 4411", "4411", "2309"),
         ("4411 vom Handy, 2309 vom Kennzeichen", "4411", "2309"),
+        ("2309 und vom Handy die letzten vier 0080", "0080", "2309"),
         ("die letzten vier vom Telefon sind 4411 und vom Auto 2309", "4411", "2309"),
         ("5544 sind die letzten vier Ziffern meiner Handynummer und 7788 die vom Kennzeichen", "5544", "7788"),
         ("meine Handynummer endet auf 2309, der Wagen hat die 6001", "2309", "6001"),

@@ -6,8 +6,10 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -21,6 +23,8 @@ from planso_connector.store.engine.sqlite import MAX_BATCH
 from tests.databases import Store
 from tests.store import counting
 from tests.store.samples import SHOP, at, order
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -234,6 +238,22 @@ def test_a_search_that_takes_too_long_is_interrupted(store: Store) -> None:
             store.runner.run(store.database.read(lambda tx: tx.fetch_all(_NEVER_ENDING), within=0.05))
     assert store.runner.run(store.database.read(counting.read("a"), within=5)) is None
     assert store.read(counting.read("a")) is None
+
+
+def test_a_search_of_too_many_steps_is_interrupted(sqlite_path: Path) -> None:
+    """Long before its time is over, by all its statements together; later searches have steps of their own."""
+    store = Store(f"sqlite:///{sqlite_path}")
+
+    def search(work: Callable[[Transaction], T]) -> T:
+        return store.runner.run(store.database.read(work, within=60, max_steps=100_000))
+
+    try:
+        for _ in range(10):
+            with pytest.raises(QueryTooBroad, match="too many orders to compare"):
+                search(lambda tx: tx.fetch_all(_NEVER_ENDING))
+        assert search(counting.read("a")) is None
+    finally:
+        store.close()
 
 
 def test_the_statements_of_a_search_share_its_time(postgresql_url: str) -> None:

@@ -121,7 +121,7 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
         evidence.add("plate", (_score_plate(spoken, key, facts.plate) for spoken in query.plates), certainty)
     if query.phones and facts.phone:
         evidence.add("phone", [phones.score_match(asked, facts.phone) for asked in query.phones])
-    elif query.loose_digits and facts.phone:
+    if query.loose_digits and not query.phones and facts.phone:
         evidence.add("phone", [phones.score_match(asked, facts.phone) for asked in query.loose_digits], certainty=0.0)
     if query.emails and facts.email:
         evidence.add("email", [emails.score_match(asked, facts.email) for asked in query.emails])

@@ -25,7 +25,7 @@ from planso_connector.domain.recognition.spoken_words import (
     VEHICLE_WORDS,
 )
 
-_MIN_PHONE_DIGITS = 7
+_MIN_PHONE_DIGITS, _MIN_LABELLED_DIGITS = 7, 3
 _MAX_PHONE_DIGITS = 15
 """By E.164, without `00` in front."""
 _LOOSE_LENGTHS = range(4, _MIN_PHONE_DIGITS)
@@ -174,7 +174,7 @@ def _extract_phones(segments: Sequence[Segment], text: str) -> tuple[tuple[str, 
         if found and not rest and is_plus_said:
             left.pop()
         left += rest
-    return tuple(phones), tuple(loose), left
+    return tuple(phones), () if phones else tuple(loose), left
 
 
 def _label_numbers(segments: Sequence[Segment]) -> dict[int, _Label]:
@@ -230,7 +230,7 @@ def _read_phone(
         return _split_plate_and_phone(segment)
     length = _length(whole)
     if is_labelled or has_plus:
-        is_phone = 3 <= length <= _MAX_PHONE_DIGITS
+        is_phone = len(whole) >= _MIN_LABELLED_DIGITS and length <= _MAX_PHONE_DIGITS
     else:
         is_phone = _MIN_PHONE_DIGITS <= length <= _MAX_PHONE_DIGITS
     if not is_phone:

@@ -81,14 +81,16 @@ class Database:
 
         return cls(PostgresqlBackend(where, connections, timeout))
 
-    async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
+    async def read(
+        self, work: Callable[[Transaction], T], *, within: float | None = None, max_steps: int | None = None
+    ) -> T:
         """
         Return what `work` returns; it sees one snapshot and can't write. With `within`, a search that may take so many
         seconds: it has threads of its own, and raises QueryTooBroad if it takes longer, StoreUnavailable if it was not
-        begun by then.
+        begun by then. `max_steps` bounds it by SQLite's instructions too, so that it costs the same on any machine.
         """
         queue = self._backend.reads if within is None else self._backend.searches
-        return cast("T", await queue.run(work, within, workshop=self.workshop))
+        return cast("T", await queue.run(work, within, workshop=self.workshop, max_steps=max_steps))
 
     def read_now(self, work: Callable[[Transaction], T]) -> T:
         """

@@ -8,10 +8,12 @@ in one process break each other's locks, and older ones can corrupt a WAL that i
 import asyncio
 import errno
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -324,19 +326,27 @@ class _Checkpointer:
 
 @contextmanager
 def _time_limit(connection: apsw.Connection, work: QueuedWork) -> Iterator[None]:
-    """Interrupt SQLite when the work has used up its time limit."""
+    """Interrupt SQLite when the work has used up its time or its steps."""
     within = work.time_limit
     if within is None:
         yield
         return
     end = work.queued_at + within
-    connection.set_progress_handler(lambda: time.monotonic() > end, PROGRESS_STEPS)
+    looks, max_looks = count(1), math.inf if work.max_steps is None else work.max_steps / PROGRESS_STEPS
+    has_steps_left = True
+
+    def is_used_up() -> bool:
+        nonlocal has_steps_left
+        has_steps_left = next(looks) < max_looks
+        return not has_steps_left or time.monotonic() > end
+
+    connection.set_progress_handler(is_used_up, PROGRESS_STEPS)
     try:
         yield
     finally:
         connection.set_progress_handler(None)
     if work.error is not None and isinstance(work.error.__cause__, apsw.InterruptError):
-        work.error = QueryTooBroad(within)
+        work.error = QueryTooBroad(within if has_steps_left else None)
 
 
 def _rollback(connection: apsw.Connection) -> None:

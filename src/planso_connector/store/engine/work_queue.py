@@ -58,6 +58,8 @@ class QueuedWork:
     future: asyncio.Future[Any]
     time_limit: float | None = None
     """Seconds from `queued_at` after which it is given up."""
+    max_steps: int | None = None
+    """Steps of SQLite after which it is given up."""
     queued_at: float = field(default_factory=monotonic)
     result: Any = None
     error: BaseException | None = None
@@ -165,10 +167,11 @@ class WorkQueue:
         *,
         workshop: str | None = None,
         priority_timeout: float | None = None,
+        max_steps: int | None = None,
     ) -> Any:
         """Wait for `function`'s result. With `priority_timeout` it comes first, and is given up after those seconds."""
         loop = asyncio.get_running_loop()
-        work = QueuedWork(function, workshop, loop, loop.create_future(), time_limit)
+        work = QueuedWork(function, workshop, loop, loop.create_future(), time_limit, max_steps)
         with self._lock:
             if self._is_closed or work.queued_at >= self._ends_at:
                 raise StoreUnavailable("The connector's database is closed.")
