@@ -25,7 +25,8 @@ _UMLAUTS = frozenset(["AE", "OE", "UE"])
 _UMLAUT_VOWELS = frozenset(["A", "O", "U"])
 _TWO_WORDS = {("x", "ray"): "xray", ("new", "york"): "york", ("scharfes", "s"): "eszett"}
 _HYPHENS = frozenset("-‐‑–")
-_TIGHT_GAPS = frozenset(["", ".", "·"]) | _HYPHENS
+_POINTS = frozenset(".·")
+_TIGHT_GAPS = frozenset([""]) | _POINTS | _HYPHENS
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 
 
@@ -103,7 +104,7 @@ def _tokenize(text: str) -> list[Segment]:
                 start=match.start(),
                 word=word,
                 is_after_comma="," in gap,
-                is_after_hyphen=gap.strip() in _HYPHENS,
+                is_after_hyphen=gap.strip() in _HYPHENS or gap in _POINTS,
             )
             tokens.append(token)
         end = match.end()
@@ -240,7 +241,8 @@ def _read_town(tokens: _Segments) -> tuple[Segment, int] | None:
     """A town that stands for its district code; one of a spelling alphabet may be a letter as well."""
     if len(tokens[0].text) < 3 and tokens[0].word != "st":
         return None
-    found = match_town([token.word for token in tokens[:_MAX_TOWN_WORDS]])
+    words = [token.word for token in tokens[:_MAX_TOWN_WORDS]]
+    found = match_town(words) or _match_adjective(words)
     if found is None:
         return None
     districts, used = found
@@ -255,6 +257,15 @@ def _read_town(tokens: _Segments) -> tuple[Segment, int] | None:
         word=tokens[0].word if used == 1 else "",
     )
     return town, used
+
+
+def _match_adjective(words: Sequence[str]) -> tuple[tuple[str, ...], int] | None:
+    """`Tübinger Kennzeichen`; without the second word `Esslinger` is a name."""
+    if words[1:2] and words[1] in spoken_words.PLATE_LABELS and words[0].endswith("er"):
+        stem = words[0].removesuffix("er")
+        found = match_town([stem]) or match_town([f"{stem}en"])
+        return (found[0], 2) if found else None
+    return None
 
 
 def _read_listed_word(token: Segment) -> Segment | None:

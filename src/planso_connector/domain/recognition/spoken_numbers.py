@@ -140,6 +140,6 @@ def _is_tens(digits: str) -> bool:
 def _may_be_one_number(digits: str, following: str) -> bool:
     """Whether one number may have been said in two words: `20 9` for 29, `2300 9` for 2309."""
     zeros = len(digits) - len(digits.rstrip("0"))
-    if not following or following.startswith("0") or not 2 <= len(digits) <= 4:
+    if not following or following.startswith("0") or not 2 <= len(digits) <= 6:
         return False
     return len(following) <= zeros < len(digits)

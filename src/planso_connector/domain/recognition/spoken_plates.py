@@ -179,11 +179,13 @@ def _combine(segments: Sequence[Segment], i: int, run: Sequence[int]) -> Iterato
             _spellings(window), _digit_options(segments[i]), _suffix_options(segments, i)
         ):
             used = frozenset([*run[start:], i, *suffix_segments])
-            for lost, key, said in _umlaut_options(signs, digits + suffix):
+            min_digits = 2 if _is_town_for_code(window) else _MIN_DIGITS_OF_AUTHORITY
+            for lost, key, said in _umlaut_options(signs, digits + suffix, min_digits):
                 score = _score_split(key, said, window, segments[i]) - skipped - misread - unlikely - odd - lost
                 is_unambiguous = start == 0 and score >= ALIGNED_SCORE and _is_unambiguous(window, segments[i])
                 is_aligned = is_aligned or score >= ALIGNED_SCORE
-                district = _told_district(key, said, window, hyphens)
+                town = segments[run[start - 1]].districts if start else ()
+                district = _told_district(key, said, window, hyphens, town)
                 yield PlateCandidate(key, max(score, _MIN_SCORE), used, is_unambiguous, district=district)
         if is_aligned and all_unambiguous:
             return
@@ -206,9 +208,14 @@ def _hyphen_places(segments: Sequence[Segment], run: Sequence[int]) -> list[int]
     ]
 
 
-def _told_district(key: str, signs: Sequence[str], window: Sequence[Segment], hyphens: Sequence[int]) -> str:
-    """The district code, where a town or a single hyphen tells where it ends."""
-    if _is_town_for_code(window) and signs[0] in window[0].districts:
+def _told_district(
+    key: str, signs: Sequence[str], window: Sequence[Segment], hyphens: Sequence[int], town_before: Sequence[str]
+) -> str:
+    """The district code, where a town, in place of it or before it, or a single hyphen tells where it ends."""
+    named = next((code for code in town_before if "".join(signs).startswith(code)), "")
+    if named:
+        told = named
+    elif _is_town_for_code(window) and signs[0] in window[0].districts:
         told = signs[0]
     elif len(hyphens) == 1:
         told = "".join(signs[: hyphens[0]])
@@ -222,12 +229,12 @@ def _is_town_for_code(window: Sequence[Segment]) -> bool:
     return bool(window[0].districts) and not any(segment.districts for segment in window[1:])
 
 
-def _umlaut_options(signs: Sequence[str], rest: str) -> Iterator[tuple[float, str, Sequence[str]]]:
+def _umlaut_options(signs: Sequence[str], rest: str, min_digits: int) -> Iterator[tuple[float, str, Sequence[str]]]:
     """The keys of letters and what follows, also with a restored umlaut: how unlikely, the key, its letters."""
     letters = "".join(signs)
     key = strip_season(letters + rest)
     is_plate = bool(split_key(key))
-    if 2 <= len(letters) <= _MAX_LETTERS or (letters and is_plate and len(rest) >= _MIN_DIGITS_OF_AUTHORITY):
+    if 2 <= len(letters) <= _MAX_LETTERS or (letters and is_plate and len(rest) >= min_digits):
         yield 0.0, key, signs
     restored, place = restore_umlaut(key)
     if restored:
