@@ -283,6 +283,10 @@ hier ist Clara Lindqvist, 7007 | 103
 Bernd Lindqvist, der Volvo | 102
 S FA 7007, die Nummer endet auf 0073 | 104
 WN HR 512 | 110 109 108
+WN HR 512, Auftragsnummer 109 | 109
+die Auftragsnummer ist eins null acht, Hornung | 108
 Sigrid Hornung, WN HR 512 | 110 109 108
+WN HR 512, Auftragsnummer 109 | 109
+die Auftragsnummer ist eins null acht, Hornung | 108
 """,
 }

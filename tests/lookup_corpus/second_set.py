@@ -4,6 +4,11 @@ from __future__ import annotations
 
 SECOND_SET = {
     "umlaut lost or spelled out": """
+tuebingen x-ray foxtrott vier fünf eins | 33
+Kennzeichen TU wie Tübingen, XF, 451 | 33
+L wie Ludwig, O Umlaut, W E 310 | 35
+wue rz zwotausendvierundzwanzig | 40
+G O Strich T T 1209 | 36
 Guten Morgen, mein Auto hat das Kennzeichen TU XF vierhunderteinundfünfzig | 33
 T wie Theodor, U wie Ulrich, X F 451 | 33
 to is 83 | 49
@@ -21,6 +26,20 @@ F Ü strich R T neun null null | 38
 MUE-HL84 | 43
 """,
     "town for code": """
+Göppingen Otto Berta einundsiebzig | 89
+Waiblingen, Pe Te, fünfzehn fünfzig | 29
+aus Heilbronn, SC 82 | 94
+das ist ein Tübinger Kennzeichen, X F 451 | 33
+Kennzeichen von Leonberg, N B dreiunddreißig | 55
+Vaihingen X dreimal sieben | 32
+Vaihingen an der Enz X 777 | 32
+Freiburg E I 209 | 26
+Freiburg im Breisgau EI neunundzwanzig | 27
+Dortmund R T 1221 | 18
+Hamburg V F 6 | 16
+Karlsruhe T H 17 | 20
+Potsdam J W 702 | 21
+Ulm, Martha Emil, 501 | 52
 Kennzeichen Heilbronn S C zweiundachtzig | 94
 Heilbronn Samuel Cäsar 82 | 94
 Hechingen... nein Reutlingen V H 100 | 83
@@ -40,6 +59,12 @@ Bad Toelz IS 83 | 49
 Freudenstadt T Z 4 | 51
 """,
     "no letters after the district": """
+S wie Stuttgart 2042 | 67
+Waiblingen Strich 8104 | 66
+WN - 8104 | 66
+das Feuerwehrauto Waiblingen acht eins null vier | 66
+Technisches Hilfswerk 80512 | 71
+Bundespolizei 25 118 | 70
 Feuerwehr, WN einundachtzig null vier | 66
 das Löschfahrzeug WN-8104 | 66
 Stuttgart 2042 | 67
@@ -52,6 +77,15 @@ Konsulatskennzeichen B 92 17 | 75
 B zweiundneunzig siebzehn | 75
 """,
     "special plates": """
+Ypsilon hundertdreiundzwanzigtausend vierhundertsechsundfünfzig | 72
+Ypsilon zwölf vierunddreißig sechsundfünfzig | 72
+zh 123456 | 76
+Zett Ha eins zwo drei vier fünf sechs | 76
+Kanton Zürich 123 456 | 76
+0-17/14 | 74
+Null Strich siebzehn Strich vierzehn, Botschaft | 74
+LB-SO 9 Saison April Oktober | 79
+ES CA 208 drei zehn | 78
 Bundeswehr, Ypsilon, eins zwo drei, vier fünf sechs | 72
 Y vierhundertzweiundachtzig neunhundertsiebzehn | 73
 Y wie Ypsilon 482917 | 73
@@ -67,6 +101,22 @@ GP-HI 33 H Oldtimer mit Saison | 80
 Nato X 1234 | 81
 """,
     "names of several words": """
+Schmitz-Kroeger | 94
+D'Angelo Carmella | 92
+Frau Angelo | 92
+O'Neill Sinead | 89
+Maik Donald | 84
+Elke Uptrup | 93
+Frau zu Uptrup | 93
+van Berg | 88
+Herr van-den-Berg | 88
+Al-Masri | 86
+Teixeira Rosa | 98
+Jean-Baptiste | 96
+Herr Lefevre | 96
+Herr Ben Sala | 95
+Katharina Heide | 83
+Schulze Bekinghausen | 91
 Herr Großbölting | 87
 Große-Bölting | 87
 Von der Heyde | 83
@@ -89,6 +139,11 @@ Yildirim Oezguer, Doblo | 90
 Dandschelo | 92
 """,
     "phone and plate digits": """
+Handy endet auf vierundvierzig elf und mein Auto auf dreiundzwanzig neun | 121
+zweitausenddreihundertneun am Kennzeichen, 4411 bei der Telefonnummer | 121
+Telefon 6001 Kennzeichen 2309 | 122 2
+die Nummer vom Handy hinten 2309 und vom Auto 6001 | 123
+meine Telefonnummer endet mit 7788 und mein Kennzeichen mit 5544 | 124
 meine Telefonnummer hört auf mit 4411 und das Kennzeichen ist hinten 2309 | 121
 Kennzeichen zwo drei null neun und vom Handy die letzten vier sind 4411 | 121
 2309, Handy 4411 | 121
@@ -100,6 +155,16 @@ name=Uhlig phone=7788 | 124
 plate=5544 phone=sieben sieben acht acht | 124
 """,
     "colloquial numbers": """
+AB oder so, nein ES DL neunhunderteinnzwanzig | 85
+ES DL neunhunderteinundzwanzich | 85
+RV SU zwoundzwanzich zehn | 50
+KN ZE vierzehnhundertzwanzich | 58
+S AM vierndreißig null sechs | 86
+RT YB fuffzich fuffzich | 95
+HN AB fünfhundertfümfunfuffzich | 96
+S RT siebzehn achtzehne | 98
+S VV fümfunfuffzich vierunvierzich | 124
+LB NJ siebnunsiebzich achtunachtzich | 125
 SHA LU zwoenvierzich | 46
 PF EK sechshunnertsechs | 47
 UL ME fünfhunnerteins | 52
@@ -117,6 +182,12 @@ HN SC zweiundachtzsch | 94
 LB GB siebzehne | 87
 """,
     "hyphen or town decides": """
+Berlin B NO 1234 | 3
+Bonn BN O 1234 | 4
+Hannover H AL 815 | 111
+B wie Berlin, N O 1234 | 3
+H - AL 815 | 111
+E.ST 40 | 113
 E Strich ST vierzig | 113
 ES minus T 40 | 114
 Essen, S T, vierzig | 113
@@ -127,6 +198,9 @@ plate=HA-L815 | 112
 Bonn, O wie Otto, 1234 | 4
 """,
     "family on one plate": """
+Anna, S FA siebentausendsieben | 101
+Frau Lindqvist, Eva, Kennzeichen SFA 7007 | 105
+Bernd mit dem Volvo S FA 7007 | 102
 Lindqvist, Greta, S FA 7007 | 107
 mein Name ist David Lindquist, Kennzeichen S FA siebzig sieben | 104
 S-FA 7007 auf Anna | 101

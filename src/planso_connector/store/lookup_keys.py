@@ -108,6 +108,11 @@ _with_plate = (
 )
 # Sorted outside: with ORDER BY in one statement, SQLite walks an index instead of searching for each plate.
 _PLATES = select(_with_plate.c.id.label("order_id")).order_by(_with_plate.c.id.desc()).limit(_LIMIT)
+_ORDERS = select(orders.c.id.label("order_id")).where(
+    orders.c.workshop == bindparam("of_workshop"),
+    is_in_ids(orders.c.id, bindparam("ids", type_=Text)),
+    orders.c.archived + 0 == bindparam("is_archived"),
+)
 _CANDIDATES = select(
     orders.c.id.label("order_id"),
     orders.c.person.label("name"),
@@ -191,6 +196,10 @@ class KeySearch:
     def plates(self, plates: Sequence[str], limit: int) -> list[int]:
         """Orders with one of these whole plates."""
         return self._ids(_PLATES, keys=to_json(plates), at_most=limit) if plates else []
+
+    def orders(self, ids: Sequence[int]) -> list[int]:
+        """Those of some orders that are there."""
+        return self._ids(_ORDERS, ids=to_json(ids)) if ids else []
 
     def equal(self, kind: KeyKind, key: str, limit: int) -> list[int]:
         return self._ids(_EQUAL, of_kind=kind.value, of_key=key, at_most=limit)

@@ -56,6 +56,7 @@ def match_surely(query: LookupQuery, facts: OrderFacts) -> Match:
         (LookupQuery(emails=("jana.petersen@example.de",)), ("email exact",)),
         (LookupQuery(emails=("jana.peterson@example.de",)), ("email one letter off",)),
         (LookupQuery(words=("Volkswagen", "Golf")), ("vehicle",)),
+        (LookupQuery(order_ids=(1,)), ("order number",)),
         (LookupQuery(words=("ein", "Golf", "Petersen", "morgen")), ("name exact", "vehicle")),
         (LookupQuery(plates=(SpokenPlate("WMAE2309"),), names=("Petersen",)), ("plate one letter off", "name exact")),
     ],
@@ -97,6 +98,7 @@ UNCERTAIN = [
     LookupQuery(plates=(SpokenPlate("WNAE2309"), SpokenPlate("SKL1177"))),
     LookupQuery(phones=("0151 23456789", "0711 998877")),
     LookupQuery(words=("Golf",)),
+    LookupQuery(order_ids=(1,)),
 ]
 
 

@@ -192,6 +192,21 @@ def test_digits_belong_to_the_word_beside_them(said: str, phone: str, plate: str
 
 
 @pytest.mark.parametrize(
+    ("said", "phones", "orders"),
+    [
+        ("WN AE 2309 Telefon 0171 3920023", ("01713920023",), ()),
+        ("WN AE 2309, Auftragsnummer 12", (), ("12",)),
+        ("12 ist die Auftragsnummer, Kennzeichen WN AE 2309", (), ("12",)),
+        ("mein Auftrag, WN AE 2309", (), ()),
+    ],
+)
+def test_a_whole_plate_keeps_its_digits(said: str, phones: tuple[str, ...], orders: tuple[str, ...]) -> None:
+    """A word behind them is about the next number."""
+    found = parse_transcript(said)
+    assert (found.plates[0].key, found.phones, found.order_numbers) == ("WNAE2309", phones, orders)
+
+
+@pytest.mark.parametrize(
     "said", ["2309, Meyer", "Meyer mit der 2309", "die letzten vier sind zwo drei null neun, Meyer"]
 )
 def test_digits_without_such_a_word_may_be_either(said: str) -> None:

@@ -35,6 +35,8 @@ def find_said_topics(query: LookupQuery, candidates: Sequence[OrderFacts]) -> fr
     said = _said_of_plate(query) | _said_of_names(query, candidates) | _said_of_vehicle(query, candidates)
     if query.phones:
         said |= {Topic.PHONE}
+    if query.order_ids:
+        said |= {Topic.ORDER_NUMBER}
     if any(fold(word) in _DAYS for word in query.words):
         said |= {Topic.DROP_OFF}
     return said

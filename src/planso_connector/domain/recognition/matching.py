@@ -24,6 +24,7 @@ PLATE_PART = "plate part"
 PLATE_OTHER_DISTRICT = "plate of another district"
 """The same letters and digits, with the district code ending elsewhere: BN-O 1234 for B-NO 1234."""
 VEHICLE = "vehicle"
+ORDER_NUMBER = "order number"
 
 MIN_CERTAIN_LEAD = 0.35
 """How far ahead the best must be to be certain. A plate one letter away is 0.3 or less behind an exact one."""
@@ -39,9 +40,9 @@ UNEXPLAINED_PENALTY, MAX_UNEXPLAINED = 0.05, 4
 
 MAX_WORDS = 12
 
-_WEIGHT = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "vehicle": 0.2}
+_WEIGHT = {"order": 1.0, "plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "vehicle": 0.2}
 """How much it speaks against an order that a fact doesn't fit."""
-_POWER = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "vehicle": 0.5}
+_POWER = {"order": 0.9, "plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "vehicle": 0.5}
 """How far a fact alone, fitting perfectly, tells one order from the others."""
 
 
@@ -54,6 +55,7 @@ class LookupQuery:
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    order_ids: tuple[int, ...] = ()
     loose_digits: tuple[str, ...] = ()
     """Digits of which nobody said what they are: parts of plates, or the last ones of a phone number."""
 
@@ -125,6 +127,8 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
         evidence.add("phone", [phones.score_match(asked, facts.phone) for asked in query.loose_digits], certainty=0.0)
     if query.emails and facts.email:
         evidence.add("email", [emails.score_match(asked, facts.email) for asked in query.emails])
+    if query.order_ids:
+        evidence.add("order", [(1.0, ORDER_NUMBER) if facts.order_id in query.order_ids else (0.0, "")])
     asked_name = _asked_name(query, facts)
     if asked_name and facts.name:
         evidence.add("name", [_score_name(asked_name, facts.name, query)], certainty=1.0 if query.names else 0.0)

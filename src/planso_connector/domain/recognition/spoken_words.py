@@ -109,6 +109,8 @@ PHONE_LABELS = _word_set(
     """
 )
 """A phone number is beside it."""
+ORDER_LABELS = _word_set("auftragsnummer auftragsnr auftrag auftrags vorgangsnummer vorgang ordernummer order")
+"""The number of an order is beside it."""
 VEHICLE_LABELS = _word_set(
     "auto autos wagen wagens fahrzeug fahrzeugs pkw kennzeichens autokennzeichens nummernschilds car"
 )

@@ -19,6 +19,7 @@ from planso_connector.domain.recognition.spoken_plates import (
 )
 from planso_connector.domain.recognition.spoken_words import (
     NAME_LABELS,
+    ORDER_LABELS,
     PHONE_LABELS,
     PLATE_LABELS,
     VEHICLE_LABELS,
@@ -31,6 +32,7 @@ _MAX_PHONE_DIGITS = 15
 _LOOSE_LENGTHS = range(4, _MIN_PHONE_DIGITS)
 _MAX_WORDS_BEFORE_NUMBER = 3
 """`die Telefonnummer meiner Frau`."""
+_MAX_ORDER_DIGITS = 18
 _AND = frozenset(["und", "and"])
 
 
@@ -44,6 +46,7 @@ class Transcript:
     """Lower case; several where it is unclear where the address begins."""
     words: tuple[str, ...] = ()
     """The rest, in the order said; spelling words that may be names are here as well."""
+    order_numbers: tuple[str, ...] = ()
     loose_digits: tuple[str, ...] = ()
     """Digits without a word for what they are: in `plates` as parts, but they may end a phone number too."""
 
@@ -53,10 +56,11 @@ def parse_transcript(text: str) -> Transcript:
     """What the first `MAX_CHARACTERS` of `text` say."""
     emails, text = dictated_email.extract_emails(strip_invisible(text[:MAX_CHARACTERS]))
     segments = _mark_names(split_segments(text))
+    order_numbers, segments = _extract_order_numbers(segments)
     phones, loose_digits, segments = _extract_phones(segments, text)
     candidates = find_plates(segments)
     words = _other_words(segments, candidates, text)
-    return Transcript(rank_plates(candidates), phones, emails, words, loose_digits)
+    return Transcript(rank_plates(candidates), phones, emails, words, order_numbers, loose_digits)
 
 
 def _mark_names(segments: Sequence[Segment]) -> list[Segment]:
@@ -147,6 +151,20 @@ class _Label(Enum):
 
     PHONE = auto()
     PLATE = auto()
+    ORDER = auto()
+
+
+def _extract_order_numbers(segments: Sequence[Segment]) -> tuple[tuple[str, ...], list[Segment]]:
+    """The numbers of orders, and the segments without them and their labels."""
+    numbers = [i for i, label in _label_numbers(segments).items() if label is _Label.ORDER]
+    if not numbers:
+        return (), list(segments)
+    left = [
+        _bare(segment, SegmentKind.FILLER) if segment.word in ORDER_LABELS or i in numbers else segment
+        for i, segment in enumerate(segments)
+    ]
+    found = (digits for i in numbers for digits in segments[i].options[:2] if len(digits) <= _MAX_ORDER_DIGITS)
+    return tuple(dict.fromkeys(found)), left
 
 
 def _extract_phones(segments: Sequence[Segment], text: str) -> tuple[tuple[str, ...], tuple[str, ...], list[Segment]]:
@@ -188,11 +206,12 @@ def _label_numbers(segments: Sequence[Segment]) -> dict[int, _Label]:
         if label is not None:
             pending, words = label, 0
         elif segment.kind is SegmentKind.DIGITS:
-            if pending is None:
+            is_after_letters = at > 0 and segments[at - 1].kind is SegmentKind.LETTERS  # a plate
+            if pending is None and not is_after_letters:
                 pending, at_label = _label_behind(segments, at)
                 labels |= {at: pending} if pending else {}
                 at = at_label
-            else:
+            elif pending is not None:
                 labels[at] = pending
             pending = None
         elif segment.kind is not SegmentKind.FILLER:
@@ -206,6 +225,8 @@ def _label_numbers(segments: Sequence[Segment]) -> dict[int, _Label]:
 def _label_of(segment: Segment) -> _Label | None:
     if segment.word in PHONE_LABELS:
         return _Label.PHONE
+    if segment.word in ORDER_LABELS:
+        return _Label.ORDER
     return _Label.PLATE if segment.word in PLATE_LABELS or segment.word in VEHICLE_LABELS else None
 
 

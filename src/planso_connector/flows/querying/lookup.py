@@ -100,6 +100,7 @@ def parse_request(request: LookupRequest) -> LookupQuery:
         phones=(*phone_texts, *free_text.phones),
         emails=(*addresses, *free_text.emails),
         words=free_text.words,
+        order_ids=tuple(map(int, free_text.order_numbers)),
         loose_digits=free_text.loose_digits,
     )
 
@@ -116,6 +117,7 @@ def _candidate_ids(search: KeySearch, query: LookupQuery) -> Iterable[int]:
     sure_plates = [spoken.key for spoken in query.plates if not spoken.is_part and spoken.certainty >= SURE_PLATE]
     found = search.plates(sure_plates, MAX_EXACT)
     yield from found
+    yield from search.orders(query.order_ids)
     yield from search.plates([key for key in whole_plates if key not in sure_plates], MAX_EXACT)
     for text in query.phones:
         yield from search.any_of(KeyKind.PHONE, (key[::-1] for key in phones.search_keys(text)), MAX_EXACT)

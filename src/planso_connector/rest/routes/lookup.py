@@ -40,7 +40,7 @@ class LookupMatch(BaseModel):
     reasons: list[str] = described(
         "Why, the best first: `plate exact`, `plate one letter off`, `plate part`, `name exact`, "
         "`name starts so`, `name sounds alike`, `name one letter off`, `name part`, `phone exact`, `phone ends so`, "
-        "`email exact`, `vehicle`, ...",
+        "`email exact`, `vehicle`, `order number`, ...",
         ["plate exact", "name sounds alike"],
     )
     plate: str | None = described("Number plate.", "WN-AE 2309")
