@@ -8,14 +8,14 @@ a word of 15 letters take 0.9 ms on SQLite, 6 ms on PostgreSQL; `score_match` ta
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import pairwise, product
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from planso_connector.domain.folding import MAX_KEY_LENGTH, fold, strip_invisible
+from planso_connector.domain.folding import MAX_KEY_LENGTH, fold
 from planso_connector.domain.recognition.edits import is_one_edit_apart, single_edits
+from planso_connector.domain.recognition.name_parts import LEGAL_FORMS, MAX_WORD_LENGTH, ParsedName, parse_name
 from planso_connector.domain.recognition.phonetics import cologne_code
 
 EXACT = "name exact"
@@ -28,34 +28,9 @@ PART = "name part"
 NO_MATCH = (0.0, "")
 _SURNAME_ALONE = 0.85
 
-MAX_ASKED_WORDS, MAX_NAME_WORDS, MAX_PAIRS = 8, 10, 12
+MAX_ASKED_WORDS, MAX_PAIRS = 8, 12
 """Words, and pairs of words, that are compared; no name has more, and it bounds the time."""
-MAX_WORD_LENGTH = 32
 _MIN_JOINED_LENGTH = 5
-
-
-def _word_set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_TITLES = _word_set(
-    "herr herrn hr frau fr fraeulein familie fam eheleute firma fa mr mrs ms miss dr dres prof professor doktor dipl "
-    "diplom mag magister"
-)
-_TITLE_SUFFIXES = _word_set("med ing dent vet jur iur rer nat phil oec pol hc h c kfm kffr habil")
-_LEGAL_FORMS = _word_set(
-    "gmbh ggmbh mbh kg kgaa ag ohg ug gbr partg partgmbb mbb haftungsbeschraenkt ltd limited llc inc plc sarl"
-)
-_SHORT_LEGAL_FORM = re.compile(r"(?<=[\w.)])\s+(?:e\.\s?[KGV]\b\.?|e[KGV]\b|e\.\s?Kf[mr]\w*\.?|[eE]\.?\s?[kK]\.|SE\b)")
-"""Legal forms that are surnames too (Ek, Se): only as registers write them, and never as the first word."""
-_AND_CO = re.compile(r"(?:&|\+|\bund\b|\bu\.)\s*co\b\.?", re.IGNORECASE)
-_CONJUNCTIONS = _word_set("und and u")
-_PARTICLES = _word_set(
-    "von vom van vander zu zum zur de del della dela der den des di da do dos du la le el al ten ter te af av y"
-)
-_PIECE = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
-_ELISION = re.compile(r"\b([^\W\d_]{1,2})['’`´]([^\W\d_]{3,})")
-_HYPHENS = re.compile(r"\s*[-‐‑–]\s*")
 
 
 class NameKeys(NamedTuple):
@@ -67,128 +42,10 @@ class NameKeys(NamedTuple):
     """The words' `phonetic_code`s."""
 
 
-class _Form(NamedTuple):
-    """One piece of a name, or several pieces written as one word."""
-
-    text: str
-    places: frozenset[int]
-    """The pieces, by number."""
-    is_joined: bool = False
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A name without titles and legal forms. A hyphenated word is one group of several pieces."""
-
-    groups: tuple[tuple[str, ...], ...]
-    particles: tuple[tuple[str, ...], ...]
-    """For each group, the particles in front of it."""
-    surname: int
-    """Which group is the surname."""
-    elisions: tuple[tuple[str, str], ...] = ()
-    """Each piece with an apostrophe, as its piece and without what stands before it: `oneil`, `neil`."""
-
-    @cached_property
-    def pieces(self) -> list[str]:
-        return [piece for group in self.groups for piece in group]
-
-    @cached_property
-    def forms(self) -> list[_Form]:
-        """Each piece; then `joined`."""
-        return [*(_Form(piece, frozenset((i,))) for i, piece in enumerate(self.pieces)), *self.joined]
-
-    @cached_property
-    def joined(self) -> list[_Form]:
-        """
-        Hyphenated words of three pieces or more, words with particles, any two in a row with and without them; and what
-        follows an apostrophe.
-        """
-        pieces = self.pieces
-        found: list[_Form] = []
-        start = 0
-        for group, particles in zip(self.groups, self.particles, strict=True):
-            places = frozenset(range(start, start + len(group)))
-            if len(group) > 2:
-                found.append(_Form("".join(group), places, is_joined=True))
-            found += (
-                _Form("".join((*particles[first:], *group)), places, is_joined=True) for first in range(len(particles))
-            )
-            if particles and start:
-                both = "".join((pieces[start - 1], *particles, group[0]))
-                found.append(_Form(both, frozenset((start - 1, start)), is_joined=True))
-            start += len(group)
-        pairs = (
-            _Form(pieces[i] + pieces[i + 1], frozenset((i, i + 1)), is_joined=True) for i in range(len(pieces) - 1)
-        )
-        elided = dict(self.elisions)
-        short = (
-            _Form(elided[piece], frozenset((i,)), is_joined=True) for i, piece in enumerate(pieces) if piece in elided
-        )
-        return [*found, *pairs, *short]
-
-
 @lru_cache(maxsize=16384)
 def fold_loosely(word: str) -> str:
     """Fold a word with `ä`=`a` too: `Müller`, `Mueller` and `Muller` are all `muller`."""
     return fold(word).replace("ae", "a").replace("oe", "o").replace("ue", "u")
-
-
-@lru_cache(maxsize=4096)
-def _parse(name: str) -> _Name:
-    text = _AND_CO.sub(" ", _SHORT_LEGAL_FORM.sub(" ", strip_invisible(name[:400])))
-    before_comma, _, after_comma = text.partition(",")
-    raw = [_split_groups(before_comma), _split_groups(after_comma)]
-    parts = [_strip_titles(part, has_comma=bool(raw[1])) for part in raw]
-    if not any(parts):
-        parts = raw
-    groups: list[tuple[str, ...]] = []
-    particles: list[tuple[str, ...]] = []
-    surname_end = 0
-    for part in parts:
-        pending: list[str] = []
-        for i, group in enumerate(part):
-            if _is_particle(group) and not all(map(_is_particle, part[i + 1 :])):
-                pending.append(group[0])
-                continue
-            groups.append(group)
-            particles.append(tuple(pending))
-            pending = []
-        surname_end = surname_end or len(groups)
-    groups, particles = groups[:MAX_NAME_WORDS], particles[:MAX_NAME_WORDS]
-    elisions = tuple((fold(head + tail), fold(tail)) for head, tail in _ELISION.findall(text))
-    return _Name(tuple(groups), tuple(particles), max(min(surname_end, len(groups)) - 1, 0), elisions)
-
-
-def _is_particle(group: tuple[str, ...]) -> bool:
-    return len(group) == 1 and group[0] in _PARTICLES
-
-
-def _split_groups(text: str) -> list[tuple[str, ...]]:
-    groups: list[tuple[str, ...]] = []
-    for chunk in _HYPHENS.sub("-", text).split():
-        folded = [
-            re.sub(r"\W", "", fold(piece))[:MAX_WORD_LENGTH]
-            for part in re.split(r"[-/&+]", chunk)
-            for piece in _PIECE.findall(part)
-        ]
-        pieces = tuple(piece for piece in folded if piece)
-        groups += [pieces[:MAX_NAME_WORDS]] if "-" in chunk else [(piece,) for piece in pieces]
-    return [group for group in groups if group]
-
-
-def _strip_titles(groups: Sequence[tuple[str, ...]], *, has_comma: bool) -> list[tuple[str, ...]]:
-    """The groups that are no title, legal form or conjunction."""
-    kept: list[tuple[str, ...]] = []
-    is_after_title = False
-    for i, group in enumerate(groups):
-        words = set(group)
-        # Herr is a surname too: the last word of `Michael Herr` stays.
-        is_last = i == len(groups) - 1 and not has_comma and bool(kept)
-        is_title = words <= _TITLES | _TITLE_SUFFIXES and bool(words & _TITLES) and not is_last
-        is_after_title = is_title or (is_after_title and words <= _TITLE_SUFFIXES)
-        if not (is_after_title or words <= _LEGAL_FORMS or words <= _CONJUNCTIONS):
-            kept.append(group)
-    return kept
 
 
 def split_words(name: str) -> tuple[str, ...]:
@@ -198,7 +55,7 @@ def split_words(name: str) -> tuple[str, ...]:
     `vonmuellerluedenscheidt`, `muellerluedenscheidt`, `mueller`, `luedenscheidt`.
     """
     found: dict[str, None] = {}
-    parsed = _parse(name)
+    parsed = parse_name(name)
     for group, particles in zip(parsed.groups, parsed.particles, strict=True):
         if particles:
             found["".join((*particles, *group))[:MAX_KEY_LENGTH]] = None
@@ -209,7 +66,7 @@ def split_words(name: str) -> tuple[str, ...]:
 
 def index_keys(name: str) -> NameKeys:
     """The keys to index a name by, so that `search_keys` finds it: its words, and those that may be said as one."""
-    joined = (form.text[:MAX_KEY_LENGTH] for form in _parse(name).joined)
+    joined = (form.text[:MAX_KEY_LENGTH] for form in parse_name(name).joined)
     return _keys((*split_words(name), *joined))
 
 
@@ -304,27 +161,27 @@ def _score_joined(asked: str, held: str) -> tuple[float, str]:
 def is_full_match(asked: tuple[str, ...], name: str) -> bool:
     """Whether the asked words are all of a name that has two words or more, letter by letter."""
     score, reason = score_match(asked, name)
-    return reason == EXACT and score >= 0.97 and len(_parse(name).groups) > 1
+    return reason == EXACT and score >= 0.97 and len(parse_name(name).groups) > 1
 
 
 def extract_first_name(name: str) -> str:
     """The folded first name; empty for a surname alone and for a company."""
-    parsed = _parse(name)
-    if len(parsed.groups) < 2 or {fold(word).strip(".()") for word in name.split()} & _LEGAL_FORMS:
+    parsed = parse_name(name)
+    if len(parsed.groups) < 2 or {fold(word).strip(".()") for word in name.split()} & LEGAL_FORMS:
         return ""
     return "".join(parsed.groups[0 if parsed.surname else -1])
 
 
 def extract_surname(name: str) -> str:
     """The folded surname, of a company its last word; empty where the name has no word."""
-    parsed = _parse(name)
+    parsed = parse_name(name)
     return "".join(parsed.groups[parsed.surname]) if parsed.groups else ""
 
 
 def filter_name_words(words: Iterable[str], name: str) -> tuple[str, ...]:
     """The words that fit some word of the name, or several written as one; of a double name one is enough."""
     words = tuple(words)
-    held = _parse(name)
+    held = parse_name(name)
     joined = [form.text for form in held.joined]
     # `Abdel Hamid` for Abdelhamid: neither word fits alone.
     in_pair = {i + n for i, text in enumerate(_joined_pairs(words)) if _fits_joined(text, held.pieces) for n in (0, 1)}
@@ -357,14 +214,16 @@ def _fold_word(word: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _parse_asked(asked: tuple[str, ...]) -> _Name:
+def _parse_asked(asked: tuple[str, ...]) -> ParsedName:
     """Asked words as a name; without the joined words, where somebody asks with the `split_words` of a name."""
-    parsed = _parse(" ".join(asked))
+    parsed = parse_name(" ".join(asked))
     pieces = parsed.pieces
     joined = {"".join(pieces[i : i + n]) for n in (2, 3) for i in range(len(pieces) - n + 1)}
     kept = [i for i, group in enumerate(parsed.groups) if "".join(group) not in joined or len(group) > 1]
     kept = kept[:MAX_ASKED_WORDS]
-    return _Name(tuple(parsed.groups[i] for i in kept), tuple(parsed.particles[i] for i in kept), max(len(kept) - 1, 0))
+    return ParsedName(
+        tuple(parsed.groups[i] for i in kept), tuple(parsed.particles[i] for i in kept), max(len(kept) - 1, 0)
+    )
 
 
 class _Pair(NamedTuple):
@@ -376,7 +235,7 @@ class _Pair(NamedTuple):
     held: frozenset[int]
 
 
-def _fitting_pairs(asked: _Name, held: _Name) -> Iterator[_Pair]:
+def _fitting_pairs(asked: ParsedName, held: ParsedName) -> Iterator[_Pair]:
     for word, other in product(asked.forms, held.forms):
         if not (word.is_joined and other.is_joined):
             score_words = _score_joined if word.is_joined or other.is_joined else _score_word
@@ -406,7 +265,7 @@ def score_match(words: tuple[str, ...], name: str) -> tuple[float, str]:
     letter by letter. Less where the name has more or fewer words than were asked; less than half where it has another
     first name with the same surname.
     """
-    asked, held = _parse_asked(words), _parse(name)
+    asked, held = _parse_asked(words), parse_name(name)
     asked_pieces, held_pieces = asked.pieces, held.pieces
     pairs = _best_pairs(sorted(_fitting_pairs(asked, held), key=lambda pair: -pair.score)[:MAX_PAIRS])
     if all(len(asked_pieces[i]) == 1 or len(held_pieces[j]) == 1 for p in pairs for i in p.asked for j in p.held):
@@ -427,13 +286,13 @@ def score_match(words: tuple[str, ...], name: str) -> tuple[float, str]:
     return round(quality * share, 4), PART if is_part else min(pairs, key=lambda pair: pair.score).reason
 
 
-def _particle_places(pieces: Sequence[str], other: _Name) -> frozenset[int]:
+def _particle_places(pieces: Sequence[str], other: ParsedName) -> frozenset[int]:
     """The pieces that the other side has as particles: `Le Minh` and `Minh Le`."""
     particles = {word for group in other.particles for word in group}
     return frozenset(i for i, piece in enumerate(pieces) if piece in particles)
 
 
-def _surname_places(name: _Name) -> frozenset[int]:
+def _surname_places(name: ParsedName) -> frozenset[int]:
     start = sum(map(len, name.groups[: name.surname]))
     return frozenset(range(start, start + len(name.groups[name.surname])))
 
