@@ -53,16 +53,16 @@ def choose_question(candidates: Sequence[Match], query: LookupQuery, language: L
     private_words = frozenset(word for match in near for word in names.split_words(match.facts.name or ""))
     plates = frozenset(fold_plate(match.facts.plate) for match in near if match.facts.plate)
 
-    def if_speakable(text: str | None) -> str | None:
-        return text if text and _is_speakable(text, private_words, plates) else None
+    def speakable(facts: OrderFacts) -> OrderFacts:
+        texts = facts.vehicle, facts.color
+        vehicle, color = (text if text and _is_speakable(text, private_words, plates) else None for text in texts)
+        return facts if (vehicle, color) == texts else replace(facts, vehicle=vehicle, color=color)
 
     plausible = [match.facts for match in near if match.score >= PLAUSIBLE_SHARE * best_score]
     if not plausible:
         return None
     said = find_said_topics(query, plausible)
-    plausible = [
-        replace(facts, vehicle=if_speakable(facts.vehicle), color=if_speakable(facts.color)) for facts in plausible
-    ]
+    plausible = list(map(speakable, plausible))
     questions = _QUESTIONS_FOR_FEW if len(plausible) <= MAX_NAMED_VEHICLES else _QUESTIONS_FOR_MANY
     open_questions = [question for question in questions if question.topic not in said]
     if len(plausible) == 1:

@@ -164,6 +164,7 @@ def is_full_match(asked: tuple[str, ...], name: str) -> bool:
     return reason == EXACT and score >= 0.97 and len(parse_name(name).groups) > 1
 
 
+@lru_cache(maxsize=4096)
 def extract_first_name(name: str) -> str:
     """The folded first name; empty for a surname alone and for a company."""
     parsed = parse_name(name)
@@ -172,6 +173,7 @@ def extract_first_name(name: str) -> str:
     return "".join(parsed.groups[0 if parsed.surname else -1])
 
 
+@lru_cache(maxsize=4096)
 def extract_surname(name: str) -> str:
     """The folded surname, of a company its last word; empty where the name has no word."""
     parsed = parse_name(name)
