@@ -23,6 +23,8 @@ MAX_EXACT = 200
 """Orders with the same plate, number or address: all count for certainty, and no caller has more."""
 MAX_ROUGH = 60
 """Orders from one step that matches roughly."""
+MAX_NAMESAKES = 200
+"""Orders with one word of a name, where another word may choose among them."""
 MAX_WORDS = 6
 MAX_SEARCH_KEYS = 10
 """Words, and pairs of words as one, to search for; of the first `MAX_WORDS` also any two together."""
@@ -161,17 +163,19 @@ def _by_name(search: KeySearch, asked: Sequence[str], *, only_pairs: bool) -> It
             yield from search.both(key, other, MAX_ROUGH, newest=MAX_COMMON_NAME_ORDERS)
     if only_pairs:
         return
-    found: set[int] = set()
+    common: set[str] = set()
     for word in words:
-        found.update(ids := search.equal(KeyKind.WORD, word, MAX_ROUGH))
+        # What else was said, such as the vehicle, chooses among many with a common name.
+        ids = search.equal(KeyKind.WORD, word, MAX_NAMESAKES if len(asked) > 1 else MAX_ROUGH)
+        if len(ids) >= MAX_ROUGH:
+            common.add(word)
         yield from ids
     for word in words:
         if len(word) > 1 and (sound := names.phonetic_code(word)):
-            found.update(ids := search.equal(KeyKind.SOUND, sound, MAX_ROUGH))
-            yield from ids
-    if len(found) >= MAX_ROUGH:  # they fit better than any with a typo
-        return
+            yield from search.equal(KeyKind.SOUND, sound, MAX_ROUGH)
     for word in words:
+        if word in common:  # they fit better than any with a typo
+            continue
         yield from search.any_of(KeyKind.WORD, names.typo_variants(word), MAX_ROUGH)
         if len(word) > MIN_PART:
             yield from search.prefix(KeyKind.WORD, word, MAX_ROUGH)
