@@ -82,8 +82,6 @@ def restore(
     with report_errors():
         if (file is None) != only_mark:
             fail("accepted: restore FILE, or restore --only-mark", code=2)
-        if file is not None:
-            require_file(file)
         where, now = parse_database_url(load_settings().connector_database_url), clock.now()
         if not isinstance(where, Path):
             from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
@@ -99,6 +97,7 @@ def restore(
         elif file is None:
             marks = store_backup.mark_restored(where, now)
         else:
+            require_file(file)
             result = store_backup.restore(file, where, now)
             marks = result.marks
             if marks.erasures:
