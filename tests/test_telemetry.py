@@ -268,7 +268,7 @@ from planso_connector.settings import Settings
 
 async def start():
     with capture_logs() as lines:
-        async with app.connector(Settings.load()):
+        async with app.open_connector(Settings.load()):
             return [line["reason"] for line in lines if line["event"] == "traces_off"]
 
 found = []
