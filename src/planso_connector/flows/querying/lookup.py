@@ -85,10 +85,10 @@ class LookupService:
         return LookupResult(ranking.matches[:limit], is_certain, question, query, rebuild)
 
     async def _check_completeness(self, rebuild: RebuildProgress | None) -> None:
+        if await self._database.read_briefly(sync_runs.get_last_success) is None:
+            raise mirror_not_filled_error()
         if rebuild is not None:
             raise not_indexed_error(rebuild)
-        if await self._database.read(sync_runs.get_last_success) is None:
-            raise mirror_not_filled_error()
 
 
 def parse_request(request: LookupRequest) -> LookupQuery:
