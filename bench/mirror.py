@@ -219,7 +219,7 @@ def measure_reads_during_sync() -> str:
         wait_for_sync(service)
         listed = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
         plates = [order["plate"] for order in listed if order["plate"]]
-        # Never the same query twice, so that none is answered from the response cache.
+        # Never the same query twice, so that nothing is answered from a cache, whoever has one.
         different = [
             "/api/orders?" + urlencode({"limit": n, "plate": plate}) for n in range(1, 200) for plate in plates
         ]
