@@ -27,8 +27,9 @@ class Terminal:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_", "COLUMNS"))}
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (24, 80))
+        # As an interactive shell starts it; a job in the background of a script ignores SIGINT, and so would this.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "planso_connector", *arguments],
+            ["env", "--default-signal=INT", sys.executable, "-m", "planso_connector", *arguments],
             env={**clean, "TERM": "xterm", **environment},
             cwd=folder,
             stdin=slave,

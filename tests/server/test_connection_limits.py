@@ -116,7 +116,8 @@ def test_unread_responses_of_all_connections_have_a_bound(tmp_path: Path) -> Non
             assert connection.recv(12) == b"HTTP/1.1 200"
             unread.append(connection)
         assert len(raw.until_closed(unread[-1])) > times * size
-        assert len(raw.until_closed(unread[0])) < times * size
+        # Not the very first one on every machine: the system's buffers may grow, and then it was blocked later again.
+        assert any(len(raw.until_closed(connection)) < times * size for connection in unread[: len(unread) // 2])
 
 
 def push(connection: socket.socket, part: bytes, limit: int) -> bool:
