@@ -48,7 +48,7 @@ from planso_connector.store.sync_runs import RunState, StoredRun, Trigger
 
 cli = typer.Typer(
     name="planso-connector",
-    help="A REST service in front of PlanSo. Settings come from the environment or `.env`; the README lists them.\n\n"
+    help="A REST service in front of PlanSo. Settings come from the environment or `.env`: see docs/settings.md.\n\n"
     "To try it: `serve --demo`. With your own PlanSo: set PLANSO_URL, PLANSO_USER and PLANSO_PASSWORD, run "
     "`doctor`, which writes nothing, then `serve`.",
     epilog="Exit codes: 0 success; 1 failure, with a message; 2 wrong arguments or settings.",

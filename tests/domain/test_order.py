@@ -45,10 +45,11 @@ def form(**shown: str) -> FormReading:
 
 
 def test_fallbacks_of_the_list() -> None:
-    """Plate: the form, else the short name. Damage class: the form, else the list's finish_date."""
+    """Plate: the form, else the short name if that may be one. Damage class: the form, else the list's finish_date."""
     entry = BoardEntry(7, short_name="WN-AE 2309 Petersen", station_id="2", finish_date="KL 2-3")
     bare = compose_order(entry, 7, form(), None)
     assert (bare.plate, bare.values["damage"]) == ("WN-AE 2309 Petersen", "KL 2-3")
+    assert compose_order(entry._replace(short_name="Petersen"), 7, form(), None).plate is None
     assert compose_order(entry, 7, form(plate="WN-AE 2309"), None).plate == "WN-AE 2309"
     assert compose_order(None, 7, form(), None).archived
 
@@ -131,7 +132,7 @@ def test_a_value_that_looks_wrong_is_reported(path: str, right: str, wrong: str)
     assert find_input_warnings({path: right}) == []
     (sentence,) = find_input_warnings({path: wrong})
     assert sentence.startswith(path)
-    assert "kept as given" in sentence
+    assert "written as given" in sentence
 
 
 def test_defaults_alone_are_no_order() -> None:

@@ -359,7 +359,7 @@ def test_a_narrow_key_learns_the_outcome_of_its_own_values(service: Service) -> 
     for sentence in (
         "phone does not look like a phone number",
         "person is cleared",
-        "Left out, not known here: kennzeichen.",
+        "Left out, not known here: kennzeichen (did you mean vehicle_details.number_plate?).",
     ):
         assert sentence in answer.json()["message"]
         assert sentence in operation["message"]

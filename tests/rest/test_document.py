@@ -261,7 +261,11 @@ A_SECTION = "a section's name, such as stamped_timings: up to 40 letters a to z 
         ([], "model_attributes_type", "body: must be an object"),
         ({"vehicle_details": "Golf"}, "model_attributes_type", "vehicle_details: must be an object"),
         ({"person": 1}, "string_type", "person: must be a text"),
-        ({"customer_category": "Privat"}, "int_parsing", f"customer_category: 'Privat' {NO_NUMBER}"),
+        (
+            {"customer_category": "Privat"},
+            "int_parsing",
+            "customer_category: 'Privat' is not a whole number; accepted: digits, such as 11",
+        ),
         ({"customer_category": ""}, "int_type", "customer_category: must be a whole number"),
         ({"customer_category": 1.5}, "int_type", "customer_category: must be a whole number"),
         ({"customer_category": 0}, "greater_than_equal", "customer_category: must be 1 or more"),

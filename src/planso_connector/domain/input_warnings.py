@@ -1,4 +1,4 @@
-"""Warnings about values that look wrong. They are kept as given: a typo is worth more than no number."""
+"""Warnings about values that look wrong. They are written as given: a typo is worth more than no number."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ _CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
 def find_input_warnings(requested: Mapping[str, Value]) -> list[RequestNote]:
     """A sentence for each requested field, by path, whose value looks wrong."""
     return [
-        RequestNote(f"{path} does not look like {expected}; it was kept as given.")
+        RequestNote(f"{path} does not look like {expected}; it was written as given.")
         for path, (is_plausible, expected) in _CHECKS.items()
         if isinstance(value := requested.get(path), str) and value and not is_plausible(value)
     ]

@@ -41,11 +41,11 @@ class InvalidValue(ValueError):
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)
-        self._key, self._values = key, values
+        self.key, self._values = key, values
 
     @property
     def message(self) -> Message:
-        return MESSAGES[self._key].format(**self._values)
+        return MESSAGES[self.key].format(**self._values)
 
     def __str__(self) -> str:
         return self.message.en
@@ -76,7 +76,10 @@ _NUMBERS: dict[str, Message] = {
         '\'{text}\' may mean {decimal} or {grouped}; accepted: "{comma}" or "{grouped}"',
         '\'{text}\' kann {decimal} oder {grouped} heißen; erlaubt: "{comma}" oder "{grouped}"',
     ),
-    "not_whole": _M("'{text}' is not a whole number", "'{text}' ist keine ganze Zahl"),
+    "not_whole": _M(
+        "'{text}' is not a whole number; accepted: digits, such as 11",
+        "'{text}' ist keine ganze Zahl; erlaubt: Ziffern wie 11",
+    ),
     "number_range": _M("accepted: a number from 0 to {most}", "erlaubt: eine Zahl von 0 bis {most}"),
     "id_range": _M("accepted: an id from 1 to {most}", "erlaubt: eine Nummer von 1 bis {most}"),
 }
@@ -160,6 +163,10 @@ _SHAPES: dict[str, Message] = {
     "extra_forbidden": _M(
         "is not a field of this request; leave it out", "ist kein Feld dieser Anfrage; bitte weglassen"
     ),
+    "similar_field": _M(
+        "is not a field of this request; did you mean {similar}?",
+        "ist kein Feld dieser Anfrage; war {similar} gemeint?",
+    ),
     "bool_type": _M("must be true or false", "muss true oder false sein"),
     "bool_parsing": _M("must be true or false", "muss true oder false sein"),
     "model_type": _M("must be an object", "muss ein Objekt sein"),
@@ -190,6 +197,10 @@ _SHAPES: dict[str, Message] = {
     "read_only": _M(
         "is read only, and the order has {held} there; leave it out, or read the order again",
         "kann nur gelesen werden, und der Auftrag hat dort {held}; bitte weglassen, oder den Auftrag neu lesen",
+    ),
+    "read_only_plate": _M(
+        "is read only; accepted: vehicle_details.number_plate, which it is taken from",
+        "kann nur gelesen werden; erlaubt: vehicle_details.number_plate, woraus es stammt",
     ),
     "read_only_hidden": _M("is read only; leave it out", "kann nur gelesen werden; bitte weglassen"),
     "nothing": _M("nothing", "nichts"),

@@ -42,7 +42,12 @@ def parse_number(text: str) -> Decimal:
 
 def parse_whole_number(text: str) -> int:
     """The same, for ids and counts: `123`, also `123,0`. Raises InvalidValue."""
-    number = parse_number(text)
+    try:
+        number = parse_number(text)
+    except InvalidValue as error:
+        if error.key != "not_a_number":
+            raise
+        raise InvalidValue("not_whole", text=shorten(text, _MAX_QUOTED)) from error
     if number != number.to_integral_value():
         raise InvalidValue("not_whole", text=text)
     return int(number)

@@ -304,7 +304,9 @@ def _misplaced_date(form: FormReading) -> dict[str, UnreadableValue]:
 def _plate(values: Mapping[str, Value], form: FormReading, short_name: str) -> str | None:
     if PLATE in form.unreadable:
         return None
-    return str(values.get(PLATE) or values.get(VEHICLE) or short_name) or None
+    # PlanSo's list names an order by its plate, and one without a plate by its customer.
+    is_plate = any(map(str.isdigit, short_name))
+    return str(values.get(PLATE) or values.get(VEHICLE) or (short_name if is_plate else "")) or None
 
 
 def is_waiting_for_parts(status: Value, parts: Sequence[Part]) -> bool:

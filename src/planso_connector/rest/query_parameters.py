@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, get_args
 from urllib.parse import unquote_to_bytes
 
@@ -15,34 +14,13 @@ from starlette.types import Receive, Scope, Send
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES, Message
+from planso_connector.rest.similar_names import find_similar
 
 UNKNOWN_PARAMETER = Problem(
     ("query", "dryrun"), "is not a parameter of this route; did you mean dry_run? Accepted: dry_run", "extra_forbidden"
 )
 """The example in the OpenAPI document."""
 
-_OTHER_WORDS = {
-    "archived": "include_archived show_archived",
-    "before": "date_to end end_date to until",
-    "after": "date date_from from shop_date since start start_date",
-    "cursor": "next offset page page_token skip",
-    "dry_run": "check dry preview simulate test validate_only",
-    "email": "e_mail mail",
-    "fields": "columns include members only select",
-    "limit": "count max max_results n page_size per_page size top",
-    "max_age": "fresh live max_stale refresh",
-    "name": "customer driver fahrer kunde nachname person",
-    "order_id": "id order",
-    "person": "customer customer_name driver fahrer kunde name nachname",
-    "phone": "handy mobile tel telefon telephone",
-    "plate": "kennzeichen licence_plate license_plate number_plate registration",
-    "q": "heard query search said text transcript",
-    "sort": "order order_by sort_by",
-    "text": "filter q query search",
-    "total": "count_all with_total",
-    "wait": "timeout",
-}
-"""Parameters, and what callers used to other services call them."""
 _MAX_PROBLEMS = 20
 _MAX_NAME_LENGTH = 60
 _NO_NUMBER = re.compile(r"[^!-~]|_")
@@ -125,27 +103,6 @@ def _get_number_error(kind: Any) -> str:
 def _describe_unknown(name: str, declared: tuple[str, ...]) -> Message:
     names, hint = ", ".join(declared), MESSAGES["no_parameters"]
     if declared:
-        nearest = _find_nearest(_fold(name[:_MAX_NAME_LENGTH]), declared)
+        nearest = find_similar(name[:_MAX_NAME_LENGTH], declared)
         hint = MESSAGES["similar_parameter" if nearest else "parameters"].format(similar=nearest, names=names)
     return MESSAGES["unknown_parameter"].format(hint=hint)
-
-
-def _find_nearest(folded: str, declared: tuple[str, ...]) -> str | None:
-    """The one written most alike, else one meant alike, else one that it is part of or that is part of it."""
-    written = {_fold(parameter): parameter for parameter in declared}
-    meant = {_fold(word): parameter for parameter in declared for word in _OTHER_WORDS.get(parameter, "").split()}
-    for spellings, cutoff in ((written, 0.75), (meant, 0.85)):
-        if similar := get_close_matches(folded, spellings, n=1, cutoff=cutoff):
-            return spellings[similar[0]]
-    parts = [name for name in written if _has_part(folded, name)]
-    similar = [max(parts, key=len)] if parts else get_close_matches(folded, written, n=1)
-    return written[similar[0]] if similar else None
-
-
-def _has_part(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
-    return len(shorter) > 3 and shorter in longer
-
-
-def _fold(name: str) -> str:
-    return "".join(character for character in name.casefold() if character.isalnum())

@@ -227,6 +227,26 @@ def test_strict_handling_refuses_unknown_fields(service: Service) -> None:
     assert accepted.headers["Preference-Applied"] == "handling=strict"
 
 
+def test_an_unknown_field_is_named_with_the_nearest_one(service: Service) -> None:
+    """Left out with 200, or 422 with `handling=strict`: both name the field that was probably meant."""
+    body = {"order_id": IDS[50], "shopdate": "02.12.2026", "Kennzeichen": "WN-AE 1"}
+    named = service.http.put(f"/api/orders/{IDS[50]}", json=body).json()["message"]
+    assert "shopdate (did you mean shop_date?)" in named
+    assert "Kennzeichen (did you mean vehicle_details.number_plate?)" in named
+    refused = service.http.put(f"/api/orders/{IDS[50]}", json=body, headers={"Prefer": "handling=strict"})
+    assert (refused.status_code, "did you mean shop_date?" in refused.json()["message"]) == (422, True)
+
+
+def test_the_plate_of_answers_creates_no_order_without_one(service: Service) -> None:
+    """A create with `plate` is 422 and names `vehicle_details.number_plate`, unless that holds the same."""
+    body = {"person": "Ohneschild", "plate": "WN-QQ 4712"}
+    refused = service.http.post("/api/orders", json=body)
+    assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "plate"])
+    assert "vehicle_details.number_plate" in refused.json()["message"]
+    both = body | {"vehicle_details": {"number_plate": "wn-qq 4712"}}
+    assert service.http.post("/api/orders", params={"dry_run": "true"}, json=both).status_code == 200
+
+
 def test_everything_can_be_cleared_at_once(tmp_path: Path) -> None:
     """
     PATCH with null for every field of a form that has hardly any others is confirmed: the empty form read back is not

@@ -369,6 +369,7 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
         left_out = {"not known here": [*unknown]}
         notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
         requested = body.get_changes(null_clears=False)
+        read_only.refuse_other_plate(unknown, requested)
 
         async def preview() -> Preview:
             checked = await writer.check(Action.CREATE, None, requested, headers.build_request())

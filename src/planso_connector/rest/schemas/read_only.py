@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import Problem
+from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, FieldKind, Value
+from planso_connector.domain.folding import fold_plate
 from planso_connector.domain.messages import MESSAGES, Message
 from planso_connector.domain.notes import shorten
+from planso_connector.domain.order import PLATE
 from planso_connector.rest.schemas.requests import PatchOrder, WriteBody
 from planso_connector.rest.schemas.responses import Order
 
@@ -21,6 +23,7 @@ They change with each sync and each write, not with the order. In a body that wr
 what was read a moment ago could not be sent back.
 """
 
+_PLATE = ("body", "plate")
 _MAX_PROBLEMS = 20
 _MAX_SHOWN = 60
 """Characters of the order's value in a message."""
@@ -35,6 +38,16 @@ def get_read_only_members(body: WriteBody) -> dict[str, Any]:
 def refuse_all(given: Mapping[str, Any]) -> list[Problem]:
     """For callers that may not read orders: the answer depends on no order."""
     return [Problem.of(("body", name), MESSAGES["read_only_hidden"], "read_only") for name in given][:_MAX_PROBLEMS]
+
+
+def refuse_other_plate(unknown: Mapping[str, Any], requested: Mapping[str, Value]) -> None:
+    """
+    Raises Invalid for a create's `plate` that is not its number plate too: it would be left out, and the order be
+    without one.
+    """
+    plate, number_plate = unknown.get("plate"), requested.get(PLATE)
+    if isinstance(plate, str) and fold_plate(plate) and fold_plate(plate) != fold_plate(str(number_plate or "")):
+        raise Invalid([Problem.of(_PLATE, MESSAGES["read_only_plate"], "read_only")])
 
 
 def find_differences(
@@ -77,7 +90,8 @@ def _compare(loc: tuple[str | int, ...], given: Any, held: Any, *, null_clears: 
         for name, value in given.items():
             yield from _compare((*loc, name), value, held.get(name), null_clears=null_clears)
     elif given != held and (given is not None or null_clears):
-        yield Problem.of(loc, MESSAGES["read_only"].format(held=_describe(held)), "read_only")
+        message = MESSAGES["read_only_plate"] if loc == _PLATE else MESSAGES["read_only"].format(held=_describe(held))
+        yield Problem.of(loc, message, "read_only")
 
 
 def _describe(held: Any) -> str | Message:

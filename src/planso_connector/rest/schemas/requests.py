@@ -11,12 +11,14 @@ from pydantic_core import PydanticCustomError
 from planso_connector.domain import fields, number_grammar, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import FieldGroup, FieldKind, OrderField, RequestKind, Value, fields_accepted_in
-from planso_connector.domain.messages import MESSAGES, InvalidValue
+from planso_connector.domain.messages import MESSAGES, InvalidValue, Message
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving import appending
+from planso_connector.rest.similar_names import find_close
 
 _DETAILS = FieldGroup.DETAILS.value
 _MAX_NAMED = 20
+_WRITABLE = tuple(field.path for field in fields_accepted_in(RequestKind.UPDATE))
 _MAX_NAME_LENGTH = 60
 """Characters of an unknown member's name that are repeated to the caller."""
 
@@ -161,17 +163,27 @@ def describe_left_out(left_out: Mapping[str, Sequence[str]], unknown: Mapping[st
     unknown ones if `strict`, and for those that are objects or lists always.
     """
     problems = [
-        Problem.of(("body", *path[:_MAX_NAME_LENGTH].split(".")), MESSAGES["extra_forbidden"], "extra_forbidden")
+        Problem.of(("body", *path[:_MAX_NAME_LENGTH].split(".")), _describe_unknown(path), "extra_forbidden")
         for path, value in unknown.items()
         if strict or isinstance(value, dict | list)
     ]
     if problems:
         raise Invalid(problems[:_MAX_NAMED])
     return " ".join(
-        f"Left out, {why}: {join_names([repr(path[:_MAX_NAME_LENGTH])[1:-1] for path in paths], _MAX_NAMED)}."
+        f"Left out, {why}: {join_names([_quote(path, unknown) for path in paths], _MAX_NAMED)}."
         for why, paths in left_out.items()
         if paths
     )
+
+
+def _quote(path: str, unknown: Mapping[str, Any]) -> str:
+    quoted, similar = repr(path[:_MAX_NAME_LENGTH])[1:-1], find_close(path, _WRITABLE) if path in unknown else None
+    return f"{quoted} (did you mean {similar}?)" if similar is not None else quoted
+
+
+def _describe_unknown(path: str) -> Message:
+    similar = find_close(path[:_MAX_NAME_LENGTH], _WRITABLE)
+    return MESSAGES["extra_forbidden"] if similar is None else MESSAGES["similar_field"].format(similar=similar)
 
 
 def _get_fields(request: RequestKind, group: FieldGroup) -> list[OrderField]:
