@@ -56,7 +56,7 @@ def test_a_plate_is_among_the_splits_of_its_key(plate: Plate) -> None:
 
 @given(plates)
 def test_splits_are_the_key_with_gaps(plate: Plate) -> None:
-    """Each split folds to the key again, and begins with a known code; without letters it may be an authority's or a canton's."""
+    """Each split folds to the key again, and begins with a known code."""
     found = split_key(key_of(plate))
     assert len(set(found)) == len(found)
     for reading in found:
