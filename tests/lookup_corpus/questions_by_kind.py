@@ -289,4 +289,42 @@ Sigrid Hornung, WN HR 512 | 110 109 108
 WN HR 512, Auftragsnummer 109 | 109
 die Auftragsnummer ist eins null acht, Hornung | 108
 """,
+    "surnames that are other words too": """
+Frau Groß | 131
+frau groß | 131
+Dörte Groß | 131
+dörte groß, der rote Audi | 131
+Groß, Dörte | 131
+Guten Tag, mein Name ist Klein, es geht um den Up | 133
+hier spricht Wendeline Klein | 133
+ja hier ist Klein, VW Up | 133
+ich heiße Klein, ES KL fünf | 133
+Klein, Wendeline | 133
+Herr Herr | 134
+Volkhard Herr | 134
+mein Name ist Herr, der Mercedes | 134
+Herr Gut | 135
+Burkhard Gut | 135
+Frau Neu | 136
+Hanna Neu | 136
+Herr Alt, der Tesla | 137
+Otto Alt | 137
+Familie Bitte | 138
+guten Morgen, Frau Morgen hier | 139
+Ina Morgen | 139
+""",
+    "make and model beside a town": """
+Ulf Böhm, BMW X1 | 140
+Ulf Böhm, BMW X1, Esslingen | 140
+Böhm, X1 aus Esslingen | 140
+Groß, Audi A3, Waiblingen | 131
+Klein, VW Up, Esslingen | 133
+Herr, Mercedes C 180, Göppingen | 134
+Mercedes C180, Göppingen HH | 134
+Audi TT, Ludwigsburg | 135
+Neu, Golf 7, Stuttgart | 136
+Tesla Model S, Esslingen O A | 137
+Volvo XC60, Esslingen I M | 139
+BMW X1 ES UB 417 | 140
+""",
 }

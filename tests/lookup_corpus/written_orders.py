@@ -132,4 +132,15 @@ WRITTEN_ORDERS = """
  123 | GP-ZU 6001 | Traudel Fink | 0171 3922309 | | Ford Ka | gelb
  124 | S-VV 5544 | Holm Uhlig | 0171 3927788 | | BMW Z3 | rot
  125 | LB-NJ 7788 | Notger Ziegler | 0171 3925544 | | Fiat Punto | grau
+
+ 131 | WN-AX 88 | Dörte Groß | 0171 3920101 | | Audi A3 | rot
+ 132 | S-LA 1 | Dörte Sperling | 0171 3920102 | | Ford Ka | blau
+ 133 | ES-KL 5 | Wendeline Klein | 0171 3920103 | | VW Up | gelb
+ 134 | GP-HH 71 | Volkhard Herr | 0171 3920104 | | Mercedes C 180 | silber
+ 135 | LB-AA 9 | Gut, Burkhard | 0171 3920105 | | Audi TT | grau
+ 136 | S-NE 99 | Hanna Neu | 0171 3920106 | | VW Golf 7 | weiß
+ 137 | ES-OA 700 | Otto Alt | 0171 3920107 | | Tesla Model S | rot
+ 138 | WN-KZ 81 | Familie Bitte | 0171 3920108 | | Seat Arosa | grün
+ 139 | ES-IM 404 | Ina Morgen | 0171 3920109 | | Volvo XC60 | blau
+ 140 | ES-UB 417 | Ulf Böhm | 0171 3920110 | | BMW X1 | schwarz
 """

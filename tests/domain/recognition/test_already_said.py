@@ -21,7 +21,7 @@ FAMILY = tuple(
 PLATE = (SpokenPlate("SFA7007"),)
 
 
-def ask(query: LookupQuery, *orders: OrderFacts) -> str | None:
+def ask(query: LookupQuery, *orders: OrderFacts) -> str:
     matches = [match for facts in orders if (match := match_order(query, facts)) is not None]
     return choose_question(rank_matches(matches).matches, query, "de")
 
@@ -86,3 +86,17 @@ def test_one_order_is_confirmed_by_what_was_not_said() -> None:
     """The vehicle is named to confirm an order, unless the caller has named it."""
     assert ask(LookupQuery(names=("Lindqvist",)), ANNA) == "Geht es um den Volvo V70?"
     assert ask(LookupQuery(words=("Lindqvist", "Volvo")), ANNA) == "Wie lauten die Ziffern auf dem Kennzeichen?"
+
+
+@pytest.mark.parametrize(
+    ("query", "question"),
+    [
+        (LookupQuery(words=("Xyz",)), "Wie lautet das Kennzeichen?"),
+        (LookupQuery(plates=(SpokenPlate("WNZZ1"),)), "Auf welchen Namen läuft der Auftrag?"),
+        (LookupQuery(plates=(SpokenPlate("WNZZ1"),), names=("Xyz",)), "Wie lautet Ihre Telefonnummer?"),
+        (LookupQuery((SpokenPlate("WNZZ1"),), ("Xyz",), ("0711555",)), "Wie lautet die Auftragsnummer?"),
+    ],
+)
+def test_where_nothing_is_found_another_fact_is_asked_for(query: LookupQuery, question: str) -> None:
+    """Plate, name, phone number, at last the order's number: the first that was not said."""
+    assert ask(query) == question

@@ -20,6 +20,7 @@ from planso_connector.domain.recognition.matching import (
     rank_matches,
 )
 from planso_connector.domain.recognition.plate import SpokenPlate
+from planso_connector.domain.recognition.transcript import parse_transcript
 
 JANA = OrderFacts(
     1, "WN-AE 2309", "Jana Petersen", "0151 23456789", "jana.petersen@example.de", "VW Golf", "Schwarz", "2026-12-07"
@@ -225,8 +226,6 @@ def test_a_clarifying_question_has_no_personal_data(
     """No name, number, address or plate of a candidate is in it, though people type them into any field."""
     ranking = rank_shop(query, *shop) if shop else rank_matches(())
     sentence = choose_question(ranking.matches, query, language)
-    if sentence is None:
-        return
     words = set(fold(sentence).replace("?", " ").replace(",", " ").split())
     for facts in (match.facts for match in ranking.matches):
         assert not words & set(names.split_words(facts.name or ""))
@@ -247,7 +246,7 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
 @pytest.mark.parametrize(
     ("orders", "german", "english"),
     [
-        ((), None, None),
+        ((), "Wie lautet das Kennzeichen?", "What is the number plate?"),
         ((JANA,), "Geht es um den VW Golf?", "Is it about the VW Golf?"),
         ((replace(JANA, vehicle=None),), DIGITS["de"], DIGITS["en"]),
         ((replace(JANA, vehicle="WN-AE 2309", plate=None),), SURNAME["de"], SURNAME["en"]),
@@ -303,9 +302,7 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
         ((JANA, JANA), "Wie lautet die Auftragsnummer?", "What is the number of the order?"),
     ],
 )
-def test_the_question_that_splits_best_is_asked(
-    orders: tuple[OrderFacts, ...], german: str | None, english: str | None
-) -> None:
+def test_the_question_that_splits_best_is_asked(orders: tuple[OrderFacts, ...], german: str, english: str) -> None:
     """Up to three candidates are named; beyond, it asks for what differs most, at last for the order's number."""
     assert choose_question(_candidates(*orders), LookupQuery(), "de") == german
     assert choose_question(_candidates(*orders), LookupQuery(), "en") == english
@@ -318,3 +315,18 @@ def test_an_unlikely_candidate_is_not_named() -> None:
         choose_question((*_candidates(JANA, KARL), unlikely), LookupQuery(), "de")
         == "Geht es um den VW Golf oder den Audi A4?"
     )
+
+
+@pytest.mark.parametrize(
+    "said", ["Ulf Böhm, BMW", "Ulf Böhm, BMW X1", "Ulf Böhm, Esslingen", "Ulf Böhm, BMW X1, Esslingen"]
+)
+def test_a_fact_said_beside_the_name_never_lowers_the_score(said: str) -> None:
+    """Its make, its model, and the town of its plate."""
+    order = OrderFacts(4, "ES-UB 417", "Ulf Böhm", vehicle="BMW X1")
+
+    def score(text: str) -> float:
+        found = parse_transcript(text)
+        match = match_order(LookupQuery(plates=found.plates, words=found.words), order)
+        return match.score if match else 0.0
+
+    assert score(said) >= score("Ulf Böhm") >= 0.8

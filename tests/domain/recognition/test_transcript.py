@@ -111,6 +111,12 @@ def test_words_of_the_plate_are_no_other_words() -> None:
         ("Frau Beck 2309", ("Beck",)),
         ("Emil Otto 44", ("Emil", "Otto")),
         ("WN AE 2309 Emil Meyer", ("Emil", "Meyer")),
+        ("Frau Groß", ("Groß",)),
+        ("Guten Tag, mein Name ist Klein", ("Klein",)),
+        ("hier spricht Gut", ("Gut",)),
+        ("mein Name ist Herr Klein", ("Klein",)),
+        ("Volkhard Herr", ("Volkhard", "Herr")),
+        ("Petersen, großes B, alles klein geschrieben", ("Petersen", "alles", "geschrieben")),
     ],
 )
 def test_names_remain_words(said: str, words: tuple[str, ...]) -> None:
@@ -252,4 +258,35 @@ def test_a_hyphen_or_a_town_tells_the_district(said: str, district: str) -> None
 )
 def test_plates_that_are_not_said_as_printed(said: str, key: str) -> None:
     """Without an umlaut, with a town or a body for the code, without letters: each is the likeliest plate."""
+    assert parse_transcript(said).plates[0].key == key
+
+
+@pytest.mark.parametrize(
+    ("said", "plates", "words"),
+    [
+        ("BMW X1, Esslingen", ["ES"], ("BMW", "X1", "Esslingen")),
+        ("Audi A3, Waiblingen", ["WN"], ("Audi", "A3", "Waiblingen")),
+        ("Mercedes C 180, Göppingen", ["GP"], ("Mercedes", "C 180", "Göppingen")),
+        ("VW Up, Esslingen", ["ES"], ("VW", "Up", "Esslingen")),
+        ("der X1 aus Esslingen", ["ES"], ("X1", "Esslingen")),
+        ("Audi TT", [], ("Audi", "TT")),
+    ],
+)
+def test_a_model_is_no_part_of_a_plate(said: str, plates: list[str], words: tuple[str, ...]) -> None:
+    """After its make, or where it is known without."""
+    found = parse_transcript(said)
+    assert ([plate.key for plate in found.plates], found.words) == (plates, words)
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("Audi S KL 451", "SKL451"),
+        ("BMW X1 ES UB 417", "ESUB417"),
+        ("WN klein AE 2309", "WNAE2309"),
+        ("Waiblingen Anton Golf 7", "WNAG7"),
+    ],
+)
+def test_a_plate_beside_a_make_or_a_name_stays_one(said: str, key: str) -> None:
+    """Its letters are several, or spelled."""
     assert parse_transcript(said).plates[0].key == key

@@ -109,9 +109,10 @@ def test_each_parameter_finds_the_order(
 
 
 def test_no_match_is_an_empty_list(service: Service) -> None:
-    """With what was understood, and a message."""
+    """With what was understood, a message, and a question about what was not said."""
     body = look_up(service, plate="WN ZZ 1")
-    assert (body["matches"], body["count"], body["is_certain"], body["ask"]) == ([], 0, False, None)
+    assert (body["matches"], body["count"], body["is_certain"]) == ([], 0, False)
+    assert body["ask"] == "Auf welchen Namen läuft der Auftrag?"
     assert body["heard"]["plates"][0] == "WNZZ1"
     assert body["message"]
 

@@ -41,10 +41,10 @@ class _Question(NamedTuple):
     """The words that name a candidate in it."""
 
 
-def choose_question(candidates: Sequence[Match], query: LookupQuery, language: Language) -> str | None:
+def choose_question(candidates: Sequence[Match], query: LookupQuery, language: Language) -> str:
     """
-    The question whose answer leaves the fewest candidates on average, about nothing that `query` has already; None
-    without candidates. Where nothing tells them apart it asks for the number of the order.
+    The question whose answer leaves the fewest candidates on average, about nothing that `query` has already.
+    Where nothing tells them apart it asks for the number of the order; without candidates for a fact to search by.
 
     It names vehicles, colours and days, never a name, a number or an address: those the caller has to say.
     """
@@ -59,9 +59,10 @@ def choose_question(candidates: Sequence[Match], query: LookupQuery, language: L
         return facts if (vehicle, color) == texts else replace(facts, vehicle=vehicle, color=color)
 
     plausible = [match.facts for match in near if match.score >= PLAUSIBLE_SHARE * best_score]
-    if not plausible:
-        return None
     said = find_said_topics(query, plausible)
+    if not plausible:
+        unsaid = (question for question in _QUESTIONS_TO_SEARCH_BY if question.topic not in said)
+        return next(unsaid, _ORDER_NUMBER).question[language]
     plausible = list(map(speakable, plausible))
     questions = _QUESTIONS_FOR_FEW if len(plausible) <= MAX_NAMED_VEHICLES else _QUESTIONS_FOR_MANY
     open_questions = [question for question in questions if question.topic not in said]
@@ -195,6 +196,12 @@ _ORDER_NUMBER = _Question(
     lambda facts: str(facts.order_id),
     {"de": "Wie lautet die Auftragsnummer?", "en": "What is the number of the order?"},
 )
+_PLATE = _Question(
+    Topic.DIGITS,
+    lambda facts: fold_plate(facts.plate or ""),
+    {"de": "Wie lautet das Kennzeichen?", "en": "What is the number plate?"},
+)
+_QUESTIONS_TO_SEARCH_BY = (_PLATE, _SURNAME, _PHONE)
 _QUESTIONS_FOR_FEW = (_VEHICLE, _DIGITS, _SURNAME, _FIRST_NAME, _COLOR, _DROP_OFF, _LETTERS, _PHONE)
 _QUESTIONS_FOR_MANY = (_DIGITS, _SURNAME, _FIRST_NAME, _VEHICLE, _LETTERS, _DROP_OFF, _COLOR, _PHONE)
 """In order of preference among questions that split alike."""

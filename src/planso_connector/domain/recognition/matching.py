@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.recognition import emails, names, phones, plate
+from planso_connector.domain.recognition.district_towns import match_town
 from planso_connector.domain.recognition.edits import is_one_edit_apart
 from planso_connector.domain.recognition.plate import SpokenPlate
 
@@ -131,7 +132,7 @@ def match_order(query: LookupQuery, facts: OrderFacts) -> Match | None:
         evidence.add("order", [(1.0, ORDER_NUMBER) if facts.order_id in query.order_ids else (0.0, "")])
     asked_name = _asked_name(query, facts)
     if asked_name and facts.name:
-        evidence.add("name", [_score_name(asked_name, facts.name, query)], certainty=1.0 if query.names else 0.0)
+        evidence.add("name", [_score_name(asked_name, facts, query)], certainty=1.0 if query.names else 0.0)
     if query.words and facts.vehicle:
         fit = _score_vehicle(query.words[:MAX_WORDS], f"{facts.vehicle} {facts.color or ''}")
         evidence.add("vehicle", [fit], certainty=0.0)
@@ -195,20 +196,31 @@ def _asked_name(query: LookupQuery, facts: OrderFacts) -> tuple[str, ...]:
     return names.filter_name_words(query.words[:MAX_WORDS], facts.name)
 
 
-def _score_name(asked: tuple[str, ...], name: str, query: LookupQuery) -> tuple[float, str]:
-    score, reason = names.score_match(asked, name)
-    unexplained = 0 if query.names else len(query.words) - len(asked)
+def _score_name(asked: tuple[str, ...], facts: OrderFacts, query: LookupQuery) -> tuple[float, str]:
+    """Free words that the vehicle explains, and towns, are no other first name."""
+    score, reason = names.score_match(asked, facts.name or "")
+    vehicle = f"{facts.vehicle or ''} {facts.color or ''}"
+    free = () if query.names else (word for word in query.words if word not in asked)
+    unexplained = sum(not (_is_town(word) or _score_vehicle((word,), vehicle)[0]) for word in free)
     return round(score * (1 - UNEXPLAINED_PENALTY * min(unexplained, MAX_UNEXPLAINED)), 4), reason
+
+
+@lru_cache(maxsize=1024)
+def _is_town(text: str) -> bool:
+    return match_town(fold(text).split()) is not None
 
 
 _MAKES = {"volkswagen": "vw", **dict.fromkeys(("mercedesbenz", "benz", "daimler", "mb"), "mercedes")}
 _BETWEEN_WORDS = re.compile(r"[^\w]+")
+_APART = re.compile(r"\b([a-z]) (?=\d)")
+"""`C 180`."""
 
 
 @lru_cache(maxsize=4096)
 def vehicle_words(text: str) -> tuple[str, ...]:
-    """The folded words of a vehicle, each make by one name."""
-    return tuple(_MAKES.get(word, word) for word in _BETWEEN_WORDS.split(fold(text[:200])) if word)
+    """The folded words of a vehicle, each make by one name, `C 180` as one word."""
+    folded = _APART.sub(r"\1", fold(text[:200]))
+    return tuple(_MAKES.get(word, word) for word in _BETWEEN_WORDS.split(folded) if word)
 
 
 @lru_cache(maxsize=4096)

@@ -87,7 +87,7 @@ FILLER_WORDS = _word_set(
     in im an am auf aus bei beim fuer mit nach um von vom vor wegen zu zum zur ueber bis hinten vorne hier da dort
     wie was wann wo wer ob nicht schon bereits fertig termin reparatur werkstatt
     kennzeichen kfz nummernschild autonummer autokennzeichen nummer auto wagen fahrzeug pkw amtliche amtliches
-    herr herrn frau familie firma name namen fahrer halter kunde kundin
+    spricht herr herrn frau familie firma name namen fahrer halter kunde kundin
     bindestrich strich trennstrich minus leerzeichen leer abstand pause komma punkt gross grosses grosse klein kleines
     landkreis lkr kanton
     buchstabe buchstaben zahl zahlen ziffer ziffern umlaut saison saisonkennzeichen stadt ort kreis

@@ -9,6 +9,7 @@ from functools import lru_cache
 from planso_connector.domain.folding import strip_invisible
 from planso_connector.domain.recognition import dictated_email
 from planso_connector.domain.recognition.plate import SpokenPlate
+from planso_connector.domain.recognition.said_in_context import as_kind, mark_words
 from planso_connector.domain.recognition.spelling import MAX_CHARACTERS, Segment, SegmentKind, split_segments
 from planso_connector.domain.recognition.spoken_plates import (
     UNALIGNED_SCORE,
@@ -18,7 +19,6 @@ from planso_connector.domain.recognition.spoken_plates import (
     rank_plates,
 )
 from planso_connector.domain.recognition.spoken_words import (
-    NAME_LABELS,
     ORDER_LABELS,
     PHONE_LABELS,
     PLATE_LABELS,
@@ -55,27 +55,12 @@ class Transcript:
 def parse_transcript(text: str) -> Transcript:
     """What the first `MAX_CHARACTERS` of `text` say."""
     emails, text = dictated_email.extract_emails(strip_invisible(text[:MAX_CHARACTERS]))
-    segments = _mark_names(split_segments(text))
+    segments = mark_words(split_segments(text))
     order_numbers, segments = _extract_order_numbers(segments)
     phones, loose_digits, segments = _extract_phones(segments, text)
     candidates = find_plates(segments)
     words = _other_words(segments, candidates, text)
     return Transcript(rank_plates(candidates), phones, emails, words, order_numbers, loose_digits)
-
-
-def _mark_names(segments: Sequence[Segment]) -> list[Segment]:
-    """Make a spelling word that follows `Frau` or `ich heiße` a word: there `Nordpol` is a name."""
-    marked: list[Segment] = []
-    is_name = False
-    for segment in segments:
-        is_marked = is_name and segment.is_spelling_word
-        marked.append(_bare(segment, SegmentKind.WORD) if is_marked else segment)
-        is_name = segment.word in NAME_LABELS or (is_name and segment.kind is SegmentKind.FILLER)
-    return marked
-
-
-def _bare(segment: Segment, kind: SegmentKind) -> Segment:
-    return Segment(kind, segment.text, start=segment.start, word=segment.word)
 
 
 # Words
@@ -160,7 +145,7 @@ def _extract_order_numbers(segments: Sequence[Segment]) -> tuple[tuple[str, ...]
     if not numbers:
         return (), list(segments)
     left = [
-        _bare(segment, SegmentKind.FILLER) if segment.word in ORDER_LABELS or i in numbers else segment
+        as_kind(segment, SegmentKind.FILLER) if segment.word in ORDER_LABELS or i in numbers else segment
         for i, segment in enumerate(segments)
     ]
     found = (digits for i in numbers for digits in segments[i].options[:2] if len(digits) <= _MAX_ORDER_DIGITS)
@@ -175,7 +160,7 @@ def _extract_phones(segments: Sequence[Segment], text: str) -> tuple[tuple[str, 
     left: list[Segment] = []
     for i, segment in enumerate(segments):
         if segment.kind is not SegmentKind.DIGITS:
-            left.append(_bare(segment, SegmentKind.FILLER) if segment.word in PHONE_LABELS else segment)
+            left.append(as_kind(segment, SegmentKind.FILLER) if segment.word in PHONE_LABELS else segment)
             continue
         before = left[-1] if left else None
         is_plus_said = before is not None and before.word == "plus"

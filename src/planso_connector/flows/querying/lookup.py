@@ -56,6 +56,7 @@ class LookupResult:
     """Best first."""
     is_certain: bool
     clarifying_question: str | None
+    """None where it is certain."""
     query: LookupQuery
     """What was understood."""
     rebuild: RebuildProgress | None

@@ -72,7 +72,8 @@ class LookupAnswer(Envelope):
     count: int = described("Orders in this answer.", 1)
     is_certain: bool = described("Whether the first one is meant, beyond doubt.", True)
     ask: str | None = described(
-        "Where it is not certain: the question that tells the best ones apart, ready to be spoken.", None
+        "Where it is not certain: the question that tells the best ones apart, or asks for more, ready to be spoken.",
+        None,
     )
     heard: Understood = Field(description="What was understood.")
     rebuilding: Rebuilding | None = REBUILDING_FIELD
