@@ -148,6 +148,9 @@ def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) 
             waiting = [stack.enter_context(closing(start_waiting_read(service))) for _ in range(MAX_QUEUED_READS)]
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            # A read of the connector's own may have been counted in the place of one that was refused as late.
+            waiting = [connection for connection in waiting if not select.select([connection], [], [], 0)[0]]
+            assert len(waiting) > MAX_QUEUED_READS // 2
             accepted = others.submit(service.put, order_id, remarks="doch")
             wait_until(lambda: service.queued_reads > MAX_QUEUED_READS)  # the outbox reads what to do
             assert service.http.get("/health/live").status_code == 200
