@@ -25,7 +25,7 @@ STATEMENTS = {
 
 
 def build_app(path: str, extra: dict[str, int]) -> Any:
-    """`GET /id/1000001` and `GET /plate/WNAB1234`. `extra`: bytes beside the document, for each of them."""
+    """`GET /id/1000001` and `GET /plate/WNAB1234`. `extra`: bytes besides the document, for each of them."""
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
     rest = {name: b" " * size for name, size in extra.items()}
 

@@ -171,7 +171,7 @@ def _create_key(path: Path) -> str:
 
 
 def _measure_extra(service: ConnectorProcess, path: Path, number: int, key: str) -> dict[str, int]:
-    """How many bytes a response has beside the order's document in the database."""
+    """How many bytes a response has besides the order's document in the database."""
     document = len(orders.stored_document(path, number))
     headers = {"Authorization": f"Bearer {key}"}
     sizes = {}

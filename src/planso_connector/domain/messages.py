@@ -2,7 +2,7 @@
 What is said of an invalid request, in English and German: one table, by the kind of problem.
 
 A key is the `type` of a problem where there is one sentence for it, else a name for the sentence. The field's name
-stands before it. Entries of pydantic's types take pydantic's bounds.
+comes before it. Entries of pydantic's types take pydantic's bounds.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ _JSON: dict[str, Message] = {
     ),
     "json_number": _M("a number is not written as JSON writes it", "eine Zahl ist nicht wie in JSON geschrieben"),
     "json_depth": _M("it is nested too deeply", "er ist zu tief geschachtelt"),
-    "json_value": _M("no JSON value stands", "kein JSON-Wert steht"),
+    "json_value": _M("there is no JSON value", "da ist kein JSON-Wert"),
     "too_many_values": _M(
         "this JSON holds too much; accepted: up to {most} members and entries",
         "dieses JSON enthält zu viel; erlaubt: bis zu {most} Einträge",

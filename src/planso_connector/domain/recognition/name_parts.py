@@ -1,4 +1,4 @@
-"""The parts of a name of a person or company: its words, titles and legal forms left out, particles beside them."""
+"""The parts of a name of a person or company: its words without titles and legal forms, and its particles."""
 
 import re
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class ParsedName:
     surname: int
     """Which group is the surname."""
     elisions: tuple[tuple[str, str], ...] = ()
-    """Each piece with an apostrophe, as its piece and without what stands before it: `oneil`, `neil`."""
+    """Each piece with an apostrophe, as its piece and without what comes before it: `oneil`, `neil`."""
 
     @cached_property
     def pieces(self) -> list[str]:

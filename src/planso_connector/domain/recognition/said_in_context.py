@@ -1,4 +1,4 @@
-"""Words that mean something else by the words beside them: names such as `Groß` and `Nordpol`, models such as `X1`."""
+"""Words whose meaning depends on the words next to them: names such as `Groß` and `Nordpol`, models such as `X1`."""
 
 import re
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ class DirectReadsMiddleware:
         await send({"type": "http.response.body", "body": body})
 
     def _answer(self, scope: Scope) -> _Response | None:
-        """None: it has to be asked of the route."""
+        """None where the route has to answer."""
         route = get_context(scope).route_template
         try:
             if route == ORDER:
