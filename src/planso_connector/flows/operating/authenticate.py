@@ -46,7 +46,7 @@ class Authenticator:
         return self._data_version
 
     def recall(self, key: str) -> Caller | None:
-        """The caller of a key that `authenticate` accepted since the last commit; None: it has to be asked."""
+        """The caller of a key that `authenticate` accepted since the last commit; None where it has to look."""
         version = self._database.data_version()
         if version is None or version != self._data_version:
             return None
