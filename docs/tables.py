@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import ByteSize
+from pydantic import ByteSize, SecretStr
 
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, FIELDS, FieldKind, OrderField, RequestKind
 from planso_connector.domain.planso_columns import COLUMNS
@@ -77,7 +77,9 @@ def settings() -> str:
     rows = []
     for name, info in Settings.model_fields.items():
         default = (
-            "" if name == "planso_password" or info.default in (None, "") else f"`{_format_default(info.default)}`"
+            ""
+            if isinstance(info.default, SecretStr) or info.default in (None, "")
+            else f"`{_format_default(info.default)}`"
         )
         rows.append((f"`{name.upper()}`", default, info.description or ""))
     return _table(("setting", "default", "meaning"), rows)

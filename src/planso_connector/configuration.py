@@ -2,10 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache, partial
+from typing import Annotated, Any
 
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from planso_connector.domain.clock import Clock
+from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.reconcile import ReconcilePolicy
 from planso_connector.domain.sync_hours import SyncHours
+from planso_connector.domain.workshop import Workshop
+from planso_connector.flows.operating.password_encryption import PasswordEncryption
 from planso_connector.flows.operating.retention import RetentionPeriods
+from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
 from planso_connector.planso.profile import Profile
@@ -14,7 +25,9 @@ from planso_connector.rest.application import RequestPolicy
 from planso_connector.rest.middleware import trusted_hosts
 from planso_connector.rest.middleware.rate_limits import Limits, Rate
 from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
-from planso_connector.settings import Settings, SettingsError
+from planso_connector.setting_errors import describe_error
+from planso_connector.settings import WORKSHOP_SETTINGS, Settings, SettingsError, WorkshopSettings
+from planso_connector.store.engine.database import Database
 
 
 def require_planso_login(settings: Settings) -> None:
@@ -28,7 +41,103 @@ def require_planso_login(settings: Settings) -> None:
     settings.require_unquoted_login()
 
 
+def workshop_settings(base: Settings, workshop: Workshop, password: str) -> WorkshopSettings:
+    """
+    The settings of a registered workshop, `base` being the process's. Raises Invalid with a problem for each value that
+    is not accepted, in the words of the environment's settings.
+    """
+    own = {
+        "connector_workshop": workshop.name,
+        "planso_password": SecretStr(password),
+        "planso_table_id": workshop.table_id,
+        **_validate_own(workshop),
+    }
+    settings = WorkshopSettings.override(base, own, workshop.profile)
+    problems = []
+    for loc, check in _CHECKS:
+        try:
+            check(settings)
+        except SettingsError as error:
+            problems.append(Problem(("body", *loc), str(error), "value_error"))
+    if problems:
+        raise Invalid(problems)
+    return settings
+
+
+def check_workshop(base: Settings, workshop: Workshop) -> Workshop:
+    """Return the workshop with its address as it is stored. Raises Invalid as `workshop_settings`."""
+    settings = workshop_settings(base, workshop, "")
+    return replace(workshop, planso_url=settings.planso_url)
+
+
+def _validate_own(workshop: Workshop) -> dict[str, object]:
+    """The values of the workshop's own settings, by field name. Raises Invalid."""
+    given: dict[tuple[str, ...], tuple[str, object]] = {
+        ("planso_url",): ("planso_url", workshop.planso_url),
+        ("planso_user",): ("planso_user", workshop.planso_user),
+        **{("settings", name): (name.lower(), value) for name, value in workshop.settings.items()},
+    }
+    if workshop.table_id is not None:
+        given["table_id",] = "planso_table_id", workshop.table_id
+    own: dict[str, object] = {}
+    problems = []
+    for loc, (name, value) in given.items():
+        try:
+            own[name] = _validate_one(name, value, is_setting=len(loc) > 1)
+        except ValueError as error:
+            problems.append(Problem(("body", *loc), str(error), "value_error"))
+    if problems:
+        raise Invalid(problems)
+    return own
+
+
+def _validate_one(name: str, value: object, *, is_setting: bool) -> object:
+    """Raises ValueError, which says what is accepted."""
+    if is_setting and name not in WORKSHOP_SETTINGS:
+        near = get_close_matches(name, WORKSHOP_SETTINGS, 1)
+        hint = f" Did you mean {near[0].upper()}?" if near else ""
+        names = ", ".join(map(str.upper, WORKSHOP_SETTINGS))
+        raise ValueError(f"a workshop has no such setting of its own.{hint} Accepted: {names}")
+    info = Settings.model_fields[name]
+    try:
+        accepted: object = _adapter(name).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(describe_error(error.errors()[0], info)) from None
+    if not is_setting and accepted == "":
+        raise ValueError(f"accepted: {info.description}")
+    return accepted
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    """Validates one setting as the environment's, also its type and bounds."""
+    info = Settings.model_fields[name]
+    kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+    return TypeAdapter(kind)
+
+
+def workshop_registry(settings: Settings, database: Database, clock: Clock) -> WorkshopRegistry:
+    """The registry in this database; `settings` are the process's."""
+    return WorkshopRegistry(
+        database,
+        clock,
+        PasswordEncryption(settings.connector_secrets_key.get_secret_value()),
+        check=partial(check_workshop, settings),
+        default=default_workshop(settings),
+    )
+
+
+def default_workshop(settings: Settings) -> str:
+    """The name of the workshop that the environment defines; empty if it names no PlanSo."""
+    return settings.connector_workshop if settings.planso_url else ""
+
+
 def load_profile(settings: Settings) -> Profile:
+    if isinstance(settings, WorkshopSettings):
+        try:
+            return Profile.parse(settings.profile_text, settings.planso_table_id)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
     try:
         return Profile.load(settings.planso_profile, settings.planso_table_id)
     except (ValueError, OSError) as error:
@@ -39,6 +148,13 @@ def save_style_origin(settings: Settings) -> SaveStyleOrigin:
     """Where the profile's save style comes from, and the profile's fingerprint."""
     profile = load_profile(settings)
     return SaveStyleOrigin(profile.save.source, fingerprint_profile(profile, settings.planso_url))
+
+
+_CHECKS: tuple[tuple[tuple[str, ...], Callable[[Settings], object]], ...] = (
+    (("profile",), load_profile),
+    (("settings", "CONNECTOR_SYNC_HOURS"), lambda settings: work_hours(settings)),
+)
+"""Values that are only accepted together, or that are texts with a grammar of their own."""
 
 
 def sync_policy(settings: Settings) -> SyncPolicy:

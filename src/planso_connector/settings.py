@@ -4,7 +4,6 @@ read them.
 """
 
 import ipaddress
-import logging
 import os
 import re
 import stat
@@ -12,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -26,11 +24,9 @@ from pydantic_settings import (
 )
 
 from planso_connector.setting_errors import describe_error
+from planso_connector.setting_files import FileSource, SettingsError
 
-log = logging.getLogger(__name__)
-
-_MAX_FILE_SIZE = 64 * 1024
-"""Bytes."""
+__all__ = ["WORKSHOP_SETTINGS", "Duration", "Settings", "SettingsError", "WorkshopSettings"]
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -53,69 +49,23 @@ def _duration(given: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
-class SettingsError(Exception):
-    """A setting is wrong or missing."""
+def _planso_url(url: str) -> str:
+    if not url:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("accepted: an address such as https://workshop.planso.de")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(
+            "accepted: https://; http:// only for this machine (localhost, 127.0.0.1, [::1]), since the password and "
+            "customers' data would be sent unencrypted"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("accepted: scheme, host, port and path; user and password have settings of their own")
+    return url.rstrip("/")
 
 
-class FileSource(PydanticBaseSettingsSource):
-    """
-    Read settings from files: `PLANSO_PASSWORD_FILE=/run/secrets/planso` in place of `PLANSO_PASSWORD`, and systemd's
-    credentials (`LoadCredential=planso_password:...`) by the setting's name in lower case.
-
-    `variables`: the environment and `.env`, names in lower case, highest priority first. Raises SettingsError naming
-    the setting, the file and what is wrong.
-    """
-
-    def __init__(self, settings: type[BaseSettings], *variables: Mapping[str, str | None]) -> None:
-        super().__init__(settings)
-        self._variables = variables
-
-    def __call__(self) -> dict[str, Any]:
-        found = {}
-        for name, field in self.settings_cls.model_fields.items():
-            value, _, _ = self.get_field_value(field, name)
-            if value is not None:
-                found[name] = value
-        return found
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        sources = self._sources(field_name)
-        if len(sources) > 1:
-            raise SettingsError(f"{' and '.join(sources)}: both are set; accepted: one of them.")
-        for name, path in sources.items():
-            if path is not None:
-                return _read_setting_file(name, path), field_name, False
-        return None, field_name, False
-
-    def _sources(self, setting: str) -> dict[str, Path | None]:
-        """Every source that sets it, with the file it names, if any."""
-        found: dict[str, Path | None] = {}
-        if any(variables.get(setting) for variables in self._variables):
-            found[setting.upper()] = None
-        for variables in self._variables:
-            path = variables.get(f"{setting}_file")
-            if path:
-                found.setdefault(f"{setting}_file".upper(), Path(path))
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-        if credentials and (credential := Path(credentials, setting)).exists():
-            found[f"$CREDENTIALS_DIRECTORY/{setting}"] = credential
-        return found
-
-
-def _read_setting_file(name: str, path: Path) -> str:
-    try:
-        if path.stat().st_mode & stat.S_IROTH:
-            log.warning("%s: every user of this machine can read %s; `chmod o-r` prevents that.", name, path)
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE_SIZE + 1)
-    except OSError as error:
-        raise SettingsError(f"{name}: {path} can't be read: {error.strerror or error}.") from error
-    if len(content) > _MAX_FILE_SIZE:
-        raise SettingsError(f"{name}: {path} is too large for a setting; accepted: up to {_MAX_FILE_SIZE} bytes.")
-    try:
-        return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise SettingsError(f"{name}: {path} is not UTF-8 text.") from None
+PlansoUrl = Annotated[str, AfterValidator(_planso_url)]
 
 
 class Settings(BaseSettings):
@@ -123,7 +73,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
-    planso_url: str = Field(
+    planso_url: PlansoUrl = Field(
         "", description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` only on this machine."
     )
     planso_user: str = Field("", description="User name for PlanSo; best an account of its own.")
@@ -167,6 +117,11 @@ class Settings(BaseSettings):
     )
     connector_workshop: str = Field(
         "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
+    )
+    connector_secrets_key: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt the PlanSo passwords of registered workshops, one a line, the first one for new "
+        "ones; best in a file, `CONNECTOR_SECRETS_KEY_FILE`. Not needed for the workshop of the environment.",
     )
     connector_writes: str = Field(
         "on",
@@ -300,23 +255,6 @@ class Settings(BaseSettings):
         files = FileSource(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
         return init_settings, env_settings, dotenv_settings, files
 
-    @field_validator("planso_url")
-    @classmethod
-    def _check_address(cls, url: str) -> str:
-        if not url:
-            return url
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("accepted: an address such as https://workshop.planso.de")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise ValueError(
-                "accepted: https://; http:// only for this machine (localhost, 127.0.0.1, [::1]), since the "
-                "password and customers' data would be sent unencrypted"
-            )
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("accepted: scheme, host, port and path; user and password have settings of their own")
-        return url.rstrip("/")
-
     @field_validator("connector_root_path")
     @classmethod
     def _check_root_path(cls, path: str) -> str:
@@ -348,7 +286,8 @@ class Settings(BaseSettings):
         """Values that must never appear in a log."""
         found = _DATABASE_SECRETS.findall(self.connector_database_url)
         passwords = [password for pair in found for password in pair if password]
-        return [self.planso_password.get_secret_value(), *passwords, *map(unquote, passwords)]
+        keys = self.connector_secrets_key.get_secret_value().split()
+        return [self.planso_password.get_secret_value(), *keys, *passwords, *map(unquote, passwords)]
 
     @classmethod
     def load(cls) -> Self:
@@ -357,6 +296,49 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsError("\n".join(_describe_errors(error))) from None
+
+
+class WorkshopSettings(Settings):
+    """The settings of a registered workshop: the process's, with the workshop's own in their place."""
+
+    profile_text: str = ""
+    """The text of its profile; there is no file."""
+
+    @staticmethod
+    def override(base: Settings, own: Mapping[str, object], profile_text: str) -> "WorkshopSettings":
+        """`own`: by field name, validated."""
+        values = {name: getattr(base, name) for name in Settings.model_fields}
+        values |= {"planso_profile": None, "profile_text": profile_text, **own}
+        return WorkshopSettings.model_construct({*base.model_fields_set, *own}, **values)
+
+
+WORKSHOP_SETTINGS = (
+    "planso_timeout",
+    "planso_max_answer",
+    "connector_planso_concurrency",
+    "connector_planso_rate",
+    "connector_writes",
+    "connector_write_wait",
+    "connector_write_deadline",
+    "connector_pending",
+    "connector_sync_hours",
+    "connector_sync_zone",
+    "connector_sync_holidays",
+    "connector_sync_interval",
+    "connector_sync_reread",
+    "connector_sync_reread_soon",
+    "connector_sync_max_removals",
+    "connector_sync_parts",
+    "connector_sync_extended",
+    "connector_sync_extended_interval",
+    "connector_keep_operations",
+    "connector_keep_history",
+    "connector_keep_tombstones",
+    "connector_keep_runs",
+    "connector_keep_kept_pages",
+    "connector_keep_accesses",
+)
+"""What a registered workshop may set for itself; all other settings are the process's."""
 
 
 def _describe_errors(error: ValidationError) -> Iterator[str]:

@@ -21,7 +21,8 @@ ConnectorError
 └── StoreUnavailable             the connector itself can't: retry later
     ├── StoreTimeout             nothing was done
     ├── CommitUnknown            it may have been done: read before retrying
-    ├── TooManyPending, WritesStopped, WritesShadowed
+    ├── TooManyPending, WritesStopped, WritesShadowed, WorkshopPaused
+    ├── WorkshopUnusable         an operator has to act: EncryptionKeyMissing, PasswordUnreadable
     └── MirrorNotFilled, IndexNotReady
                                  existence is unknown yet
 """
@@ -286,6 +287,22 @@ class WritesStopped(StoreUnavailable):
 
 class WritesShadowed(WritesStopped):
     """By setting, writes are planned and reported, and none is sent. Nothing was recorded."""
+
+
+class WorkshopPaused(WritesStopped):
+    """An operator paused the workshop. Nothing was sent, and nothing was recorded."""
+
+
+class WorkshopUnusable(StoreUnavailable):
+    """A workshop's login or settings can't be used, until an operator mends them; other workshops can."""
+
+
+class EncryptionKeyMissing(WorkshopUnusable):
+    """The setting that holds the keys of the workshops' passwords is empty or malformed."""
+
+
+class PasswordUnreadable(WorkshopUnusable):
+    """No key decrypts the workshop's password, or it was stored for another workshop or address."""
 
 
 class MirrorNotFilled(StoreUnavailable):

@@ -104,9 +104,14 @@ class Profile:
         The built-in profile, overridden by the file at `path` and by `table_id`. Raises ValueError naming the file, the
         key and what is accepted.
         """
+        return cls.parse("" if path is None else _read_text(path), table_id, f"profile {path}")
+
+    @classmethod
+    def parse(cls, text: str, table_id: int | None = None, name: str = "profile") -> Profile:
+        """As `load`, overridden by the text of a profile file; errors call it `name`."""
         content = load_built_in()
-        if path is not None:
-            content = _override_profile(content, ProfileSection(_read_toml(path), f"profile {path}"))
+        if text:
+            content = _override_profile(content, ProfileSection(_parse_toml(text, name), name))
         paths, calls = Paths(**content["paths"]), Calls(**content["calls"])
         placeholders = {
             "{do}": paths.do,
@@ -148,15 +153,20 @@ def _invert(names_by_path: Mapping[str, Names], to_key: Callable[[str], str]) ->
     return paths
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_text(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ValueError(f"profile {path} can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"profile {path} is not UTF-8 text; save it as UTF-8") from error
+
+
+def _parse_toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN_FILE} for an example") from error
+        raise ValueError(f"{name} is not TOML: {error}; see {BUILT_IN_FILE} for an example") from error
 
 
 def _override_profile(base: dict[str, Any], file: ProfileSection) -> dict[str, Any]:

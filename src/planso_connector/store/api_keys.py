@@ -38,6 +38,7 @@ _GET = select(*_COLUMNS).where(*_IS)
 _ALL = select(*_COLUMNS).where(_OF_WORKSHOP).order_by(api_keys.c.created_at, api_keys.c.id)
 _ANY = select(api_keys.c.id).where(_OF_WORKSHOP).limit(1)
 _REVOKE = update(api_keys).where(*_IS, api_keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
+_REVOKE_ALL = update(api_keys).where(_OF_WORKSHOP, api_keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
 _ROTATE = (
     update(api_keys)
     .where(*_IS, api_keys.c.revoked_at.is_(None))
@@ -74,6 +75,11 @@ def has_any(tx: Transaction) -> bool:
 def revoke(tx: Transaction, key_id: str, *, now: Instant) -> bool:
     """False if there is no such key, or it is revoked already."""
     return tx.execute(_REVOKE, of_id=key_id, now=now) == 1
+
+
+def revoke_all(tx: Transaction, *, now: Instant) -> int:
+    """Revoke every key of the workshop; how many were not revoked yet."""
+    return tx.execute(_REVOKE_ALL, now=now)
 
 
 def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: Instant, expires_at: Instant | None) -> bool:

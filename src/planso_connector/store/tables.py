@@ -1,5 +1,6 @@
 """
-SQLAlchemy definitions of all tables. Every row belongs to a workshop, which comes first in every primary key.
+SQLAlchemy definitions of all tables. Every row belongs to a workshop, which comes first in every primary key, but for
+those of INSTALLATION_TABLES, which are read without one.
 
 Flags are 0 or 1, instants the 27 characters of `domain.clock.format_instant`, days ISO texts, documents JSON texts.
 """
@@ -393,3 +394,30 @@ erasure_log = Table(
 Erasures of personal data: the kind of identifier, which is stored only as a salted fingerprint, JSON lists of the
 orders and operations that named the person, and the number of erased rows by table.
 """
+
+workshops = Table(
+    "workshops",
+    metadata,
+    Column("name", _KEY, primary_key=True),
+    Column("planso_url", Text, nullable=False),
+    Column("planso_user", Text, nullable=False),
+    Column("encrypted_password", Text, nullable=False),
+    Column("table_id", BigInteger),
+    Column("profile", Text, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("paused_at", _KEY),
+    Column("removed_at", _KEY),
+    Column("purged_at", _KEY),
+    Column("created_at", _KEY, nullable=False),
+    Column("changed_at", _KEY, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+"""
+The registry of workshops, see `domain.workshop`. A removed one keeps its row, emptied but for its name, so that other
+processes learn of it; `purged_at`: when its rows in all other tables were deleted.
+"""
+
+Index("workshops_by_version", workshops.c.version)
+
+INSTALLATION_TABLES = frozenset({"workshops"})
+"""Tables of the installation: their rows are not of one workshop."""

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Operation, OperationState
+from planso_connector.store import workshops
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import operations, write_stops
@@ -37,14 +38,21 @@ _OF_WORKSHOP = _c.workshop == bindparam("of_workshop")
 _IS_OF_ORDER = _OF_WORKSHOP, _c.order_id == bindparam("of_order", type_=BigInteger)
 _ALL = select(write_stops).where(_OF_WORKSHOP).order_by(_c.order_id)
 _GET = select(write_stops).where(*_IS_OF_ORDER)
+_FOR_ORDER = (
+    select(write_stops)
+    .where(_OF_WORKSHOP, or_(_c.order_id == WHOLE_WORKSHOP, _c.order_id == bindparam("of_order", type_=BigInteger)))
+    .order_by(_c.order_id)
+    .limit(1)
+)
 _NEW = insert(write_stops).values({column.name: bindparam(column.name) for column in write_stops.c})
 _INSERT = _NEW.on_conflict_do_nothing(index_elements=["workshop", "order_id"])
 _SET_COLUMNS = update(write_stops).where(*_IS_OF_ORDER).values(columns=bindparam("columns"))
 _DELETE = delete(write_stops).where(*_IS_OF_ORDER)
 
-_STOPPED_OPERATIONS = select(_op.id, _op.order_id, _op.created_at, _op.deadline_at, _op.sent_at, _op.next_at).where(
-    _op.workshop == bindparam("of_workshop"), _op.state == OperationState.PENDING.value, IS_STOPPED
+_PENDING_OPERATIONS = select(_op.id, _op.order_id, _op.created_at, _op.deadline_at, _op.sent_at, _op.next_at).where(
+    _op.workshop == bindparam("of_workshop"), _op.state == OperationState.PENDING.value
 )
+_STOPPED_OPERATIONS = _PENDING_OPERATIONS.where(IS_STOPPED)
 _DEADLINE = select(_op.deadline_at, case((IS_STOPPED, 1), else_=0).label("is_stopped")).where(
     _op.workshop == bindparam("of_workshop"), _op.id == bindparam("of_id")
 )
@@ -106,8 +114,8 @@ def list_active(tx: Transaction) -> list[WriteStop]:
 
 def find_for_order(tx: Transaction, order_id: int | None) -> WriteStop | None:
     """The stop that holds back writes to this order (None: a create): the workshop's, else the order's."""
-    numbers = {WHOLE_WORKSHOP, _to_number(order_id)}
-    return next((_from_row(row) for number in sorted(numbers) for row in tx.fetch_all(_GET, of_order=number)), None)
+    found = tx.fetch_all(_FOR_ORDER, of_order=_to_number(order_id))
+    return _from_row(found[0]) if found else None
 
 
 def find_for_operation(tx: Transaction, operation: Operation) -> WriteStop | None:
@@ -140,12 +148,26 @@ def resume(tx: Transaction, *, order_id: int | None = None, now: Instant) -> lis
     ended = [stop for stop in stops if order_id is None or stop.order_id == order_id]
     if ended:
         remaining = [stop for stop in stops if stop not in ended]
+        paused_at = workshops.lock_pause(tx)
+        if paused_at is not None:
+            remaining.append(_pause(paused_at))
         tx.execute_many(
             _SET_DEADLINE, list(_extend_deadlines(tx.fetch_all(_STOPPED_OPERATIONS), ended, remaining, now))
         )
     for stop in ended:
         tx.execute(_DELETE, of_order=_to_number(stop.order_id))
     return ended
+
+
+def add_pause_to_deadlines(tx: Transaction, *, since: Instant, now: Instant) -> None:
+    """Add the time that the workshop was paused to the deadlines of its pending operations."""
+    rows = tx.fetch_all(_PENDING_OPERATIONS)
+    tx.execute_many(_SET_DEADLINE, list(_extend_deadlines(rows, [_pause(since)], list_active(tx), now)))
+
+
+def _pause(since: Instant) -> WriteStop:
+    """The pause of a workshop, which holds writes back as a stop does."""
+    return WriteStop(None, "", "", (), since)
 
 
 def _extend_deadlines(

@@ -31,6 +31,7 @@ from planso_connector.flows.trial.trial_changes import (
     choose_text_change,
     describe_script_filled,
 )
+from planso_connector.flows.writing.accepting import check_not_paused
 from planso_connector.flows.writing.read_back import LiveFormReader
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.pages.change_plan import ChangePlan
@@ -158,6 +159,7 @@ class TrialFlow:
     def _begin(self, tx: Transaction, order_id: int, operation: str) -> None:
         # The lock under which operations are recorded: a new one either is seen here or finds the order stopped.
         tx.lock(f"operations {tx.workshop} {order_id}")
+        check_not_paused(tx)
         self._check_writable(tx, order_id)
         self._renew_lease(tx, operation)
         now = format_instant(self._clock())

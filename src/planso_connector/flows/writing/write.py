@@ -26,7 +26,6 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
     TooManyPending,
     VersionChanged,
-    WritesShadowed,
     WritesStopped,
 )
 from planso_connector.domain.fields import Value
@@ -38,6 +37,7 @@ from planso_connector.domain.order import CREATE_NEEDS_ONE_OF, FROM_OTHER_PAGES
 from planso_connector.domain.saving import appending, restoring
 from planso_connector.domain.saving.identity import Identity, build_identity
 from planso_connector.flows.querying.orders import missing_order_error
+from planso_connector.flows.writing.accepting import check_accepted
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import idempotency_keys, operations, orders, search, write_stops
@@ -248,7 +248,7 @@ class WriteService:
                 )
         elif (repeated := find_repeated(tx, operation)) is not None:
             return repeated
-        self._check_not_stopped(tx, operation)
+        check_accepted(tx, operation, self._writes)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
         if operations.has_pending(tx, at_least=self._max_pending):
@@ -278,19 +278,6 @@ class WriteService:
         requested = [*(earlier.requested for earlier in pending), operation.requested]
         held = mirrored.values if mirrored is not None else {}
         return build_identity(held, requested, undone.identity if undone is not None else None)
-
-    def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
-        """Raises WritesShadowed, WritesStopped."""
-        if self._writes == "shadow":
-            raise WritesShadowed("CONNECTOR_WRITES=shadow: nothing was sent.")
-        if self._writes != "on":
-            raise WritesStopped(
-                "Writes are off by the setting CONNECTOR_WRITES=off; nothing was recorded. An operator sets it to `on` "
-                "and restarts the connector."
-            )
-        stop = write_stops.find_for_operation(tx, operation)
-        if stop is not None:
-            raise WritesStopped(f"{stop.message} Nothing was recorded.")
 
     def _load_base(self, tx: Transaction, operation: Operation, request: WriteRequest) -> dict[str, Value] | None:
         """

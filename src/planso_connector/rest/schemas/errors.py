@@ -260,7 +260,7 @@ def _build_headers(error: errors.ConnectorError) -> dict[str, str]:
             return {"WWW-Authenticate": f'Bearer realm="PlanSo Connector"{reason}'}
         case errors.NotAllowed():
             return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
-        case errors.WritesStopped():
+        case errors.WritesStopped() | errors.WorkshopUnusable():
             return {"Retry-After": RETRY_AFTER_WRITES_STOPPED}
         case errors.CommitUnknown(operation_id=str(operation_id)) if operation_id:
             return {"Retry-After": RETRY_AFTER, "Operation-Id": operation_id}
@@ -272,7 +272,8 @@ def _build_headers(error: errors.ConnectorError) -> dict[str, str]:
 def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(errors.ConnectorError)
     async def handle_error(request: Request, error: errors.ConnectorError) -> Response:
-        if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
+        needs_operator = errors.WritesStopped, errors.WorkshopUnusable
+        if isinstance(error, errors.StoreUnavailable) and not isinstance(error, needs_operator):
             log.warning("store_unavailable", reason=str(error))
         redacted = disclosure.redact_error(error, get_context(request.scope).caller or UNKNOWN_CALLER)
         return error_response(redacted, language=get_error_language(request))

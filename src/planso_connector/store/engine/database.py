@@ -67,6 +67,10 @@ class Database:
         """The same database, with transactions of this workshop alone. Close only the original."""
         return Database(self._backend, name)
 
+    def for_installation(self) -> Database:
+        """The same database, with transactions of the rows of all workshops. Close only the original."""
+        return Database(self._backend)
+
     @classmethod
     def open(cls, url: str, timeout: float = TIMEOUT, connections: int = MAX_CONNECTIONS) -> Database:
         """
