@@ -9,7 +9,7 @@ ConnectorError
 │   └── StateConflict            see what exists: IdempotencyKeyReused, DuplicateOrder, OrderIdReused, NotPossible,
 │                                Cancelled
 ├── PlansoError                  PlanSo failed
-│   ├── PlansoUnavailable        nothing was applied, retry: PlansoTimeout
+│   ├── PlansoUnavailable        nothing was applied, retry: PlansoTimeout, PlansoLeaseLost
 │   ├── PlansoUnsure             it may have been applied: read before retrying
 │   ├── PlansoRefused            permanent, report to the caller: ReadBackMismatch
 │   ├── Expired                  the deadline passed: report to the caller
@@ -177,6 +177,10 @@ class PlansoUnavailable(PlansoError):
 
 class PlansoTimeout(PlansoUnavailable):
     """PlanSo did not answer in time. Nothing was applied."""
+
+
+class PlansoLeaseLost(PlansoUnavailable):
+    """This process may not send to this PlanSo now: another one does, or may soon. Nothing was sent."""
 
 
 class PlansoUnsure(PlansoError):

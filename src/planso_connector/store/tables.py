@@ -419,5 +419,38 @@ processes learn of it; `purged_at`: when its rows in all other tables were delet
 
 Index("workshops_by_version", workshops.c.version)
 
-INSTALLATION_TABLES = frozenset({"workshops"})
+planso_leases = Table(
+    "planso_leases",
+    metadata,
+    Column("address", _KEY, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("holder", _KEY, nullable=False),
+    Column("renewals", BigInteger, nullable=False),
+    Column("expires_at", _KEY, nullable=False),
+)
+"""
+Which process may send requests to which PlanSo. `id` is new with each acquisition, so that a late statement can't
+change a later one. Others see by `renewals` that the holder lives; `expires_at` is for operators. Not of a workshop:
+two workshops with one PlanSo share the lease.
+"""
+
+forwarded_calls = Table(
+    "forwarded_calls",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("kind", _KEY, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("state", _KEY, nullable=False),
+    Column("response", Text),
+    Column("holder", _KEY),
+    Column("created_at", _KEY, nullable=False),
+    Column("expires_at", _KEY, nullable=False),
+)
+"""
+What a process asks of the one that has the workshop's PlanSo lease (`holder`, once it has begun). `request` and
+`response` are JSON; a row is deleted with its response being fetched, or when it expires.
+"""
+
+INSTALLATION_TABLES = frozenset({"workshops", "planso_leases"})
 """Tables of the installation: their rows are not of one workshop."""

@@ -36,7 +36,7 @@ from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, ge
 from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
 from planso_connector.planso.http.throttle import Throttle
-from planso_connector.planso.http.transport import ThrottledTransport
+from planso_connector.planso.http.transport import BeforeSend, ThrottledTransport
 from planso_connector.planso.http.urls import get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
@@ -68,7 +68,8 @@ class PlansoClient:
     `timeout`: seconds for each step of a request. `max_answer`: bytes of a response; the board may have
     BOARD_SIZE_FACTOR times as many. `already_rejected`: PlanSo rejected the password before this process began, so
     nothing is sent until `log_in`. `on_login` is awaited with each login that PlanSo decided, `on_exchange` is called
-    after each request.
+    after each request. `before_send` is called immediately before each request is sent, those of logins included, after
+    all waiting; if it raises a PlansoUnavailable, the request is not sent.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class PlansoClient:
         already_rejected: bool = False,
         on_login: OnLogin | None = None,
         on_exchange: OnExchange | None = None,
+        before_send: BeforeSend | None = None,
     ) -> None:
         """Raises ValueError for an invalid URL."""
         self._base = parse_base_url(url, profile.paths.app)
@@ -99,7 +101,12 @@ class PlansoClient:
         self.sessions = SessionPair(self._account)
         self._large_slots = asyncio.Semaphore(MAX_LARGE_RESPONSES)
         self._transport = ThrottledTransport(
-            self._app, throttle, self.health, total_timeout=self.max_request_seconds, max_bytes=max_answer
+            self._app,
+            throttle,
+            self.health,
+            total_timeout=self.max_request_seconds,
+            max_bytes=max_answer,
+            before_send=before_send,
         )
         self._timeouts = httpx2.Timeout(timeout).as_dict()
         self._page_headers = {

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
@@ -13,6 +15,9 @@ from planso_connector.planso.http.outcome import PlansoHealth, RequestOutcome, c
 from planso_connector.planso.http.request_info import get_info
 from planso_connector.planso.http.throttle import Throttle
 
+BeforeSend = Callable[[], None]
+"""Called immediately before a request is sent; raises a PlansoUnavailable where it must not be."""
+
 _CONNECTION_LOST = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
@@ -21,10 +26,18 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
     Send each request in a slot of the throttle, read its whole response, and tell throttle and health what came of it.
 
     `url`: PlanSo's. `total_timeout`: seconds for one request and its response. `max_bytes`: the largest response.
+    `before_send` is called twice: in the request's slot, and once it has a connection, which may take long to open.
     """
 
     def __init__(
-        self, url: httpx2.URL, throttle: Throttle, health: PlansoHealth, *, total_timeout: float, max_bytes: int
+        self,
+        url: httpx2.URL,
+        throttle: Throttle,
+        health: PlansoHealth,
+        *,
+        total_timeout: float,
+        max_bytes: int,
+        before_send: BeforeSend | None = None,
     ) -> None:
         self.request_count = 0
         self.proxy = _find_proxy(url)
@@ -33,6 +46,8 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         self._health = health
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
+        self._before_send = before_send
+        self._trace = _call_before_headers(before_send) if before_send is not None else None
 
     @cached_property
     def _transport(self) -> httpx2.AsyncHTTPTransport:
@@ -69,6 +84,9 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         """
         info = get_info(request)
         async with self._throttle.slot(urgent=info.is_save or info.is_login) as attempt:  # reads wait for a login too
+            if self._before_send is not None:
+                self._before_send()
+                request.extensions["trace"] = self._trace
             self.request_count += 1
             info.sent_at = sent_at = time.monotonic()
             info.uses_proxy = self.proxy is not None
@@ -103,6 +121,16 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
                 parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date")),
             )
             return response
+
+
+def _call_before_headers(before_send: BeforeSend) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """For httpx2's `trace` extension: call `before_send` when a connection begins to send a request's head."""
+
+    async def trace(event: str, _info: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started"):
+            before_send()
+
+    return trace
 
 
 def _find_proxy(url: httpx2.URL) -> str | None:

@@ -19,6 +19,16 @@ def parse_base_url(url: str, app_path: str) -> str:
     return get_origin(parsed) + parsed.path.rstrip("/").removesuffix(app_path)
 
 
+def normalize_address(url: str, app_path: str) -> str:
+    """
+    What identifies a PlanSo, whatever is typed for it: host, port unless it is the usual one, and path, as in
+    `reit.planso.de`. The same by http and https. Raises ValueError.
+    """
+    base = httpx2.URL(parse_base_url(url, app_path))
+    port = f":{base.port}" if base.port not in (None, 80, 443) else ""
+    return f"{base.host.rstrip('.')}{port}{base.path.rstrip('/')}"
+
+
 def get_origin(url: httpx2.URL) -> str:
     """Scheme, host and port, as in the header `Origin`."""
     return str(url.copy_with(raw_path=b"/")).rstrip("/")
