@@ -51,7 +51,7 @@ def _settings(url: str, folder: str, concurrency: int) -> Settings:
 async def _measure_run(built: app.Connector, *, full: bool = False) -> tuple[StoredRun, float, float]:
     """Run a sync; return the run, its wall-clock seconds, and the CPU seconds of this process."""
     started, cpu = time.perf_counter(), time.process_time()
-    run = await built.sync.run(Trigger.COMMAND, full=full)
+    run = await built.default.sync.run(Trigger.COMMAND, full=full)
     assert run is not None, "another process is syncing"
     return run, time.perf_counter() - started, time.process_time() - cpu
 
@@ -59,7 +59,7 @@ async def _measure_run(built: app.Connector, *, full: bool = False) -> tuple[Sto
 async def _measure_first_run(url: str, folder: str) -> tuple[StoredRun, float, float, list[int]]:
     """Return what `_measure_run` does for the first sync, and the ids of the orders."""
     async with app.open_connector(_settings(url, folder, IN_FLIGHT)) as built:
-        board = await built.planso.read_board()  # logs in, which is not measured
+        board = await built.default.planso.read_board()  # logs in, which is not measured
         return *await _measure_run(built), [entry.order_id for entry in board]
 
 

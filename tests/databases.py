@@ -45,7 +45,8 @@ class Store:
     def __init__(self, url: str, timeout: float = PATIENCE, workshop: str = SHOP) -> None:
         self.url = url
         self.runner = asyncio.Runner()
-        self.database = Database.open(url, timeout).for_workshop(workshop)
+        self.installation = Database.open(url, timeout)
+        self.database = self.installation.for_workshop(workshop)
 
     def for_workshop(self, workshop: str) -> Store:
         """Return a store on the same connections, for another workshop."""

@@ -21,6 +21,7 @@ from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import StoreTimeout
 from planso_connector.domain.scopes import Scope
+from planso_connector.flows.operating.access_log import list_entries
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from planso_connector.store.access_log import Access
@@ -121,11 +122,11 @@ class Service:
 
     def write_database(self, work: Callable[[Transaction], None]) -> None:
         """Do `work` in a write transaction of the connector's own database connection."""
-        asyncio.run_coroutine_threadsafe(self._connector.database.write(work), self._loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(self._connector.default.database.write(work), self._loop).result(PATIENCE)
 
     def create_key(self, *scopes: Scope) -> str:
         """Create an API key and return its secret. From then on every request needs a key."""
-        creating = self._connector.api_keys.create("test", list(scopes), None)
+        creating = self._connector.default.api_keys.create("test", list(scopes), None)
         return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
 
     def cancel_workers(self) -> set[str]:
@@ -175,7 +176,7 @@ class Service:
             writing.set()
             go_on.wait(PATIENCE)
 
-        held = asyncio.run_coroutine_threadsafe(self._connector.database.write(hold), self._loop)
+        held = asyncio.run_coroutine_threadsafe(self._connector.default.database.write(hold), self._loop)
         assert writing.wait(PATIENCE)
         try:
             yield
@@ -187,7 +188,8 @@ class Service:
         """Flush the access log, and return its entries, newest first."""
         accesses = self._connector.access_log
         asyncio.run_coroutine_threadsafe(accesses.flush(every_use=True), self._loop).result(PATIENCE)
-        return asyncio.run_coroutine_threadsafe(accesses.list_entries(None, None, 10_000), self._loop).result(PATIENCE)
+        reading = list_entries(self._connector.default.database, None, None, 10_000)
+        return asyncio.run_coroutine_threadsafe(reading, self._loop).result(PATIENCE)
 
     def wait_for_sync(self) -> dict[str, Any]:
         """Wait until no sync is running and one has ended, and return the sync status."""

@@ -1,11 +1,10 @@
-"""Composition root: build every part of a connector and wire them together. Nothing else does."""
+"""Composition root: build what all workshops of a process share; `workshop_parts` builds what each has of its own."""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 
@@ -14,50 +13,35 @@ from fastapi import FastAPI
 
 from planso_connector import configuration, logs, telemetry
 from planso_connector.domain import clock as system_clock
-from planso_connector.domain.clock import Clock
+from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.errors import NotFound
 from planso_connector.flows.operating.access_log import AccessLog
-from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
-from planso_connector.flows.operating.rejected_logins import RejectedLogin
 from planso_connector.flows.operating.retention import Retention
-from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
-from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.lookup import LookupService
-from planso_connector.flows.querying.orders import OrderQueries
-from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.flows.querying.reindex import Reindexer
 from planso_connector.flows.syncing.pacing import Pacer
-from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.trial.trial import TrialFlow
-from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
-from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.read_back import LiveFormReader
-from planso_connector.flows.writing.write import WriteService
-from planso_connector.flows.writing.write_stops import WriteStops
-from planso_connector.planso.http.client import PlansoClient
+from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.planso.http.throttle import Throttle
-from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest import application
-from planso_connector.rest.application import RequestPolicy
+from planso_connector.rest.application import ProcessFlows
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import save_evidence
+from planso_connector.store import operations
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.sync_runs import Trigger
-from planso_connector.workers import retention as retention_worker
-from planso_connector.workers import startup
+from planso_connector.workers import retention, startup
+from planso_connector.workers.outbox_worker import OutboxWorker
 from planso_connector.workers.supervisor import Supervisor, Worker
-from planso_connector.workers.sync_schedule import SyncSchedule
+from planso_connector.workers.sync_timer import SyncTimer
+from planso_connector.workshop_parts import SharedParts, WorkshopParts, build_workshop
 
 log = structlog.get_logger(__name__)
 
@@ -67,27 +51,43 @@ MAX_QUEUED_READS = 64
 DATABASE_GRACE = 5.0
 """Seconds after the outbox's grace for the database to store results; then the process ends without its answer."""
 
-PUSHES_PER_REQUEST = 2
-"""Operations in progress per concurrent PlanSo request. More would only crowd out reads."""
+IDLE_CHECK_INTERVAL = 60.0
+"""Seconds between two looks for workshops that nobody uses."""
+
+
+class ScheduledSyncs:
+    """What the timer starts. `on_filled` gets each workshop whose empty mirror was filled."""
+
+    def __init__(self, workshops: OpenWorkshops) -> None:
+        self._workshops = workshops
+        self.on_filled: Callable[[str], None] = lambda _: None
+
+    async def run(self, name: str, beat: Heartbeat) -> None:
+        parts = await self._workshops.open_parts(name)
+        await parts.sync.run(Trigger.SCHEDULE, beat=beat)
+
+    async def fill(self, name: str, beat: Heartbeat) -> bool:
+        """Whether the mirror was empty."""
+        parts = await self._workshops.open_parts(name)
+        was_empty = await startup.fill_mirror(parts.sync, beat)
+        if was_empty:
+            self.on_filled(name)
+        return was_empty
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """The parts of one workshop's connector, usable until the context that built them ends."""
+    """The parts of a process, usable until the context that built them ends. `database` is the installation's."""
 
     settings: Settings
     database: Database
     clock: DatabaseClock
-    planso: PlansoClient
-    profile: Profile
-    sync: Sync
-    schedule: SyncSchedule
-    outbox: Outbox
-    write_stops: WriteStops
-    trial: TrialFlow
-    reindexer: Reindexer
-    retention: Retention
-    api_keys: ApiKeys
+    workshops: OpenWorkshops
+    default: WorkshopParts
+    """The workshop of the settings."""
+    outbox_worker: OutboxWorker
+    scheduled_syncs: ScheduledSyncs
+    sync_timer: SyncTimer
     access_log: AccessLog
     readiness: ReadinessProbe
     rest: FastAPI
@@ -96,53 +96,8 @@ class Connector:
 
     def drain(self, seconds: float) -> None:
         """Give writes in progress `seconds` to finish, and the database a little longer to store the results."""
-        self.outbox.drain(seconds)
+        self.workshops.drain(seconds)
         self.database.stop_waiting_after(seconds + DATABASE_GRACE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """What most parts are built from."""
-
-    settings: Settings
-    configured_profile: Profile
-    """The profile as the operator wrote it; `planso` has it with what the write trial learned."""
-    profile: Profile
-    database: Database
-    clock: DatabaseClock
-    planso: PlansoClient
-    reader: OrderReader
-    live: LiveFormReader
-    wait_limit: WaitLimit
-    access_log: AccessLog
-    supervisor: Supervisor
-    metrics: Metrics
-    traces: telemetry.Traces
-    sync_pacer: Pacer = field(default_factory=Pacer)
-    write_pacer: Pacer = field(default_factory=Pacer)
-
-    def record_request(self, method: str) -> None:
-        """Make background work yield to callers."""
-        self.sync_pacer.record_request()
-        if method == "GET":  # the outbox carries other requests out: it must not wait for them
-            self.write_pacer.record_request()
-
-
-@dataclass(frozen=True, slots=True)
-class _Writing:
-    outbox: Outbox
-    service: WriteService
-    dry_run: DryRun
-    stops: WriteStops
-    trial: TrialFlow
-
-
-@dataclass(frozen=True, slots=True)
-class _Syncing:
-    sync: Sync
-    schedule: SyncSchedule
-    freshness: Freshness
-    orders: OrderQueries
 
 
 @asynccontextmanager
@@ -154,11 +109,11 @@ async def open_connector(settings: Settings, clock: Clock = system_clock.now) ->
     Raises SettingsError for a missing or wrong setting, StoreUnavailable where the database can't be used.
     """
     configuration.require_planso_login(settings)
-    profile = configuration.load_profile(settings)
+    configuration.load_profile(settings)
     async with (
         telemetry.configure(os.environ) as traces,
-        open_database(settings) as database,
-        _build(settings, profile, database, traces, clock) as built,
+        open_installation(settings) as database,
+        _build(settings, database, traces, clock) as built,
     ):
         for warning in await database.check_server():
             log.warning("database_settings", words=warning)
@@ -166,8 +121,8 @@ async def open_connector(settings: Settings, clock: Clock = system_clock.now) ->
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The workshop's database, migrated, for commands that need no PlanSo. Raises SettingsError, StoreUnavailable."""
+async def open_installation(settings: Settings) -> AsyncIterator[Database]:
+    """The database of all workshops, migrated. Raises SettingsError, StoreUnavailable."""
     try:
         await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
         database = Database.open(
@@ -178,228 +133,152 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_DATABASE_URL: {error}") from error
     try:
-        yield database.for_workshop(settings.connector_workshop)
+        yield database
     finally:
         await database.close()
 
 
 @asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """As `open_installation`, of the workshop of the settings, for commands that need no PlanSo."""
+    async with open_installation(settings) as database:
+        yield database.for_workshop(settings.connector_workshop)
+
+
+@asynccontextmanager
 async def _build(
-    settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, clock: Clock
+    settings: Settings, database: Database, traces: telemetry.Traces, machine_clock: Clock
 ) -> AsyncIterator[Connector]:
-    shared = await _build_shared(settings, profile, database, traces, clock)
-    writing = _build_writing(shared)
-    syncing = _build_syncing(shared)
-    retention = Retention(database, configuration.retention_periods(settings), shared.clock)
-    policy = configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS)
-    readiness = _build_readiness(shared, syncing)
-    rest = _build_rest(shared, writing, syncing, readiness, policy)
-    try:
-        yield Connector(
-            settings=settings,
-            database=database,
-            clock=shared.clock,
-            planso=shared.planso,
-            profile=shared.profile,
-            sync=syncing.sync,
-            schedule=syncing.schedule,
-            outbox=writing.outbox,
-            write_stops=writing.stops,
-            trial=writing.trial,
-            reindexer=Reindexer(database, shared.clock),
-            retention=retention,
-            api_keys=ApiKeys(database, shared.clock),
-            access_log=shared.access_log,
-            readiness=readiness,
-            rest=rest,
-            server=config.build_config(rest, policy.limits),
-            supervisor=shared.supervisor,
-        )
-    finally:
-        database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
-        await syncing.sync.close()
-        await writing.outbox.close()
-        await shared.access_log.close()
-        await shared.planso.aclose()
-
-
-async def _build_shared(
-    settings: Settings, configured_profile: Profile, database: Database, traces: telemetry.Traces, machine_clock: Clock
-) -> _Shared:
     supervisor = Supervisor()
     metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
     clock = await DatabaseClock.create(database, machine_clock)
-    trial = await database.read(save_evidence.load_trial)
-    profile = apply_trial(configured_profile, settings.planso_url, trial)
-    password = settings.planso_password.get_secret_value()
-    rejected_login = RejectedLogin(database, clock, (settings.planso_url, settings.planso_user, password))
+    throttles: dict[str, Throttle] = {}
 
-    def on_exchange(page: str, outcome: str, seconds: float) -> None:
-        metrics.record_planso_request(page, outcome, seconds)
-        traces.planso(page, outcome, seconds)
+    def get_throttle(wanted: Settings) -> Throttle:
+        rate = wanted.connector_planso_rate or None
+        return throttles.setdefault(wanted.planso_url, Throttle(wanted.connector_planso_concurrency, rate))
 
-    async def on_login(accepted: bool) -> None:
-        metrics.record_planso_login(accepted=accepted)
-        await rejected_login.record(accepted)
+    async def build(name: str) -> WorkshopParts:
+        if name != settings.connector_workshop:
+            raise NotFound(f"There is no workshop '{name}'.")
+        return await build_workshop(name, settings, shared)
 
-    planso = PlansoClient(
-        settings.planso_url,
-        settings.planso_user,
-        password,
-        profile,
-        throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
-        timeout=settings.planso_timeout,
-        max_answer=settings.planso_max_answer,
-        already_rejected=await rejected_login.is_recorded(),
-        on_login=on_login,
-        on_exchange=on_exchange,
-    )
-    reader = OrderReader(database, planso, clock, parts=settings.connector_sync_parts)
-    return _Shared(
-        settings=settings,
-        configured_profile=configured_profile,
-        profile=profile,
+    workshops = OpenWorkshops(settings.connector_workshop, build)
+    outbox_worker = _build_outbox_worker(database, clock, workshops)
+    syncs = ScheduledSyncs(workshops)
+    timer = SyncTimer(syncs.run, syncs.fill, clock, dice=Random())  # noqa: S311 - jitter
+    shared = SharedParts(
         database=database,
         clock=clock,
-        planso=planso,
-        reader=reader,
-        live=LiveFormReader(planso, reader, clock),
-        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo"),
-        access_log=AccessLog(database, clock),
-        supervisor=supervisor,
         metrics=metrics,
         traces=traces,
-    )
-
-
-def _build_writing(shared: _Shared) -> _Writing:
-    settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
-    outbox = Outbox(
-        database,
-        Pusher(database, planso, shared.reader, clock, Random()),  # noqa: S311 - jitter
-        timedelta(seconds=planso.max_request_seconds),
-        clock,
-        wait_limit=shared.wait_limit,
-        max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
-        pacer=shared.write_pacer,
-        tracing=shared.traces.push,
-        can_send=settings.connector_writes == "on",
-    )
-    service = WriteService(
-        database,
-        planso,
-        outbox,
-        wait=settings.connector_write_wait,
-        deadline=settings.connector_write_deadline,
-        max_pending=settings.connector_pending,
-        clock=clock,
-        writes=settings.connector_writes,
-    )
-    stops = WriteStops(
-        database,
-        clock,
-        setting=settings.connector_writes,
-        profile=configuration.save_style_origin(settings),
-        on_resume=outbox.wake,
-    )
-    trial = TrialFlow(
-        database,
-        planso,
-        shared.reader,
-        clock,
-        profile=shared.configured_profile,
-        url=settings.planso_url,
-        writes=settings.connector_writes,
-    )
-    return _Writing(outbox, service, DryRun(planso, shared.live, shared.reader, shared.wait_limit), stops, trial)
-
-
-def _build_syncing(shared: _Shared) -> _Syncing:
-    settings, database, clock = shared.settings, shared.database, shared.clock
-    hours, interval = configuration.work_hours(settings), settings.connector_sync_interval
-    sync = Sync(
-        database,
-        shared.planso,
-        shared.reader,
-        clock,
-        configuration.sync_policy(settings),
-        shared.sync_pacer,
-        shared.traces.sync,
-    )
-    schedule = SyncSchedule(
-        lambda beat: sync.run(Trigger.SCHEDULE, beat=beat),
-        hours,
-        interval,
-        clock,
-        dice=Random(),  # noqa: S311 - jitter
-    )
-    orders = OrderQueries(database)
-    freshness = Freshness(sync, shared.reader, shared.live, orders, hours, interval, clock, shared.wait_limit)
-    return _Syncing(sync, schedule, freshness, orders)
-
-
-def _build_readiness(shared: _Shared, syncing: _Syncing) -> ReadinessProbe:
-    return ReadinessProbe(
-        shared.database,
-        syncing.freshness,
-        shared.planso,
-        shared.clock,
-        shared.settings.connector_writes,
-        configuration.save_style_origin(shared.settings),
-        of_process=[
-            ProcessCheck("workers", shared.supervisor.find_problem, "all run", required=True),
+        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo"),
+        sync_pacer=Pacer(),
+        write_pacer=Pacer(),
+        process_checks=[
+            ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
             ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
+        get_throttle=get_throttle,
+        wake_outbox=outbox_worker.wake,
+        next_run_at=timer.next_run_at,
+        find_stuck_sync=timer.find_stuck,
+        is_alone=lambda: not workshops.registered,
     )
+    access_log = AccessLog(database, clock)
+    try:
+        default = await workshops.open_parts(workshops.default)
+        rest = _build_rest(settings, shared, workshops, default.flows.readiness, access_log)
+        yield Connector(
+            settings=settings,
+            database=database,
+            clock=clock,
+            workshops=workshops,
+            default=default,
+            outbox_worker=outbox_worker,
+            scheduled_syncs=syncs,
+            sync_timer=timer,
+            access_log=access_log,
+            readiness=default.flows.readiness,
+            rest=rest,
+            server=config.build_config(rest, configuration.request_limits(settings)),
+            supervisor=supervisor,
+        )
+    finally:
+        database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
+        await workshops.close()
+        await access_log.close()
+
+
+def _build_outbox_worker(database: Database, clock: DatabaseClock, workshops: OpenWorkshops) -> OutboxWorker:
+    async def find_due() -> list[str]:
+        now = format_instant(clock())
+        return await database.read(lambda tx: operations.list_due_workshops(tx, now=now))
+
+    async def open_outbox(name: str) -> Outbox | None:
+        return (await workshops.open_parts(name)).outbox
+
+    def list_open() -> list[Outbox]:
+        return [parts.outbox for parts in workshops]
+
+    return OutboxWorker(find_due, open_outbox, list_open, database.max_wait)
 
 
 def _build_rest(
-    shared: _Shared, writing: _Writing, syncing: _Syncing, readiness: ReadinessProbe, policy: RequestPolicy
+    settings: Settings, shared: SharedParts, workshops: OpenWorkshops, readiness: ReadinessProbe, access_log: AccessLog
 ) -> FastAPI:
-    settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
-    flows = application.Flows(
-        order_queries=syncing.orders,
-        writer=writing.service,
-        dry_run=writing.dry_run,
-        sync=syncing.sync,
-        planso_login=PlansoLogin(planso, shared.wait_limit),
+    def record_request(method: str) -> None:
+        """Make background work yield to callers."""
+        shared.sync_pacer.record_request()
+        if method == "GET":  # the outbox carries other requests out: it must not wait for them
+            shared.write_pacer.record_request()
+
+    database = shared.database
+    flows = ProcessFlows(
+        workshops=workshops,
+        authentication=Authenticator(database, workshops.default, shared.clock),
+        access_log=access_log,
         readiness=readiness,
-        statistics=StatisticsCollector(database, syncing.sync, readiness, planso, clock, shared.wait_limit),
-        freshness=syncing.freshness,
-        progress=ProgressQueries(database, syncing.freshness, shared.profile.labels, clock),
-        lookup=LookupService(database),
-        write_stops=writing.stops,
-        next_run_at=lambda: syncing.schedule.next_run_at,
-        on_request=shared.record_request,
-        authentication=Authenticator(database, clock),
-        access_log=shared.access_log,
+        on_request=record_request,
     )
     return application.build(
         flows,
         shared.metrics,
         shared.traces.requests,
-        policy,
+        configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
         lookup_shows_all=settings.connector_lookup_personal == "all",
     )
 
 
 @asynccontextmanager
-async def run_workers(built: Connector, on_filled: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
     """
-    Run the background loops: fill an empty mirror, sync on schedule, carry writes to PlanSo, apply retention.
-    `on_filled` is called once an empty mirror was filled.
+    Run the background loops: fill empty mirrors, sync on schedule, carry writes to PlanSo, apply retention. `on_filled`
+    gets each workshop whose empty mirror was filled.
     """
-    is_scheduled = built.settings.connector_sync_interval > timedelta(0)
+    default = built.default
+    built.scheduled_syncs.on_filled = on_filled
+    built.sync_timer.set_schedule(
+        default.name, configuration.work_hours(default.settings), default.settings.connector_sync_interval, at_once=True
+    )
+    retention_periods = configuration.retention_periods(built.settings)
+
+    async def find_incomplete() -> list[Reindexer]:
+        return [default.reindexer] if await default.reindexer.is_due() else []
+
+    async def apply_retention() -> None:
+        for name in [built.workshops.default]:
+            await Retention(built.database.for_workshop(name), retention_periods, built.clock).run()
+
     workers = (
-        Worker("fill", partial(startup.fill_mirror, built.sync, on_filled), may_end=True),
-        Worker("reindex", partial(startup.rebuild_lookup_keys, built.reindexer)),
+        Worker("schedule", built.sync_timer.run),
+        Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),
         Worker("clock", built.clock.run),
-        Worker("outbox", built.outbox.run_claim_loop),
-        Worker("outbox_claims", built.outbox.run_renewal_loop),
-        Worker("schedule", built.schedule.run, may_end=not is_scheduled),
+        Worker("outbox", built.outbox_worker.run_claim_loop),
+        Worker("outbox_claims", built.outbox_worker.run_renewal_loop),
         Worker("access_log", built.access_log.run),
         Worker("readiness", built.readiness.run),
-        Worker("retention", partial(retention_worker.run, built.retention.run, built.clock)),
+        Worker("retention", partial(retention.run, apply_retention, built.clock)),
     )
     async with built.supervisor.run_workers(workers):
         yield
@@ -410,7 +289,7 @@ async def require_authentication(built: Connector, address: str) -> None:
     if (
         authentication.is_loopback(address)
         or built.settings.connector_allow_anonymous
-        or await built.api_keys.has_any()
+        or await built.default.api_keys.has_any()
     ):
         return
     raise SettingsError(

@@ -177,12 +177,13 @@ async def _serve(settings: Settings, sandbox_url: str | None = None) -> None:
                 print_message(f"The sandbox stands in for PlanSo: {sandbox_url}/ shows its orders.")
             print_message(f"The connector listens on {listening_sockets.format_urls(sockets)}; /docs explains it.")
 
-        def print_filled() -> None:
-            if err.shows_to_person:  # after the log lines of the sync; a log file has them already
+        def print_filled(workshop: str) -> None:
+            # after the log lines of the sync; a log file has them already
+            if workshop == built.default.name and err.shows_to_person:
                 print_message("The mirror is filled.")
                 print_addresses()
 
-        if err.shows_to_person and await built.sync.is_mirror_empty():
+        if err.shows_to_person and await built.default.sync.is_mirror_empty():
             print_message(
                 "The mirror is empty: the first sync reads every order from PlanSo, with two requests each. "
                 "GET /api/sync/status says how far it is."
@@ -257,16 +258,16 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
 
 async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredRun:
     """Start a run or join the running one, and show its progress until it ends."""
-    run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
+    run_id, joined = await built.default.sync.start(Trigger.COMMAND, full=full, accept=accept)
     if joined:
         err.print("A sync is already running; showing its progress.")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("list", total=None)
-        while (running := (await built.sync.status()).running) is not None:
+        while (running := (await built.default.sync.status()).running) is not None:
             bar.update(task, description=running.phase, completed=running.done, total=running.total or None)
             await asyncio.sleep(0.1)
-        ended = await built.sync.find_run(run_id)
+        ended = await built.default.sync.find_run(run_id)
         assert ended is not None, "runs are stored"
         bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
     return ended
@@ -293,7 +294,7 @@ def reindex() -> None:
 async def _reindex(settings: Settings) -> None:
     async with root.open_connector(settings) as built:
         with err.status("Rebuilding the search index"):
-            await built.reindexer.run(from_start=True)
+            await built.default.reindexer.run(from_start=True)
     out.print("The search index is rebuilt.")
 
 

@@ -200,14 +200,14 @@ def request_policy(settings: Settings, is_behind: Callable[[], bool]) -> Request
         hosts,
         origins,
         proxies,
-        _limits(settings),
+        request_limits(settings),
         settings.connector_allow_anonymous,
         is_behind,
         settings.connector_root_path,
     )
 
 
-def _limits(settings: Settings) -> Limits:
+def request_limits(settings: Settings) -> Limits:
     with _naming("CONNECTOR_RATE_LIMIT"):
         key = Rate.parse(settings.connector_rate_limit)
     with _naming("CONNECTOR_ADDRESS_RATE_LIMIT"):

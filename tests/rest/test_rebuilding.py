@@ -95,6 +95,9 @@ def test_a_rebuild_left_by_another_process_is_continued(interrupted: Store) -> N
     again = Reindexer(interrupted.database, now)
     found: list[bool] = []
 
+    async def find_due() -> list[Reindexer]:
+        return [again] if await again.is_due() else []
+
     async def pause(_: float) -> None:
         found.append(await again.is_due())
         if len(found) == 2:
@@ -102,7 +105,7 @@ def test_a_rebuild_left_by_another_process_is_continued(interrupted: Store) -> N
         await interrupted.database.write(lambda tx: reindex.begin_rebuild(tx))
 
     with pytest.raises(Interrupted):
-        interrupted.runner.run(startup.rebuild_lookup_keys(again, no_heartbeat, sleep=pause))
+        interrupted.runner.run(startup.rebuild_lookup_keys(find_due, no_heartbeat, sleep=pause))
     assert found == [False, False]
 
 

@@ -18,7 +18,7 @@ from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotAuthenticated, NotFound
 from planso_connector.domain.scopes import Scope
-from planso_connector.flows.operating.access_log import BATCH, MAX_QUEUED_IDS, AccessLog
+from planso_connector.flows.operating.access_log import BATCH, MAX_QUEUED_IDS, AccessLog, list_entries
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.store import access_log, api_keys
@@ -28,6 +28,7 @@ from tests.databases import Store, run_script
 from tests.store.samples import OTHER_SHOP, SHOP, at
 
 READ = frozenset({Scope.ORDERS_READ})
+ANYBODY = replace(UNRESTRICTED_CALLER, workshop=SHOP)
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
@@ -38,7 +39,7 @@ class Hands:
         self.now = START
         self._run = store.runner.run
         self._keys = ApiKeys(store.for_workshop(shop).database, lambda: self.now)
-        self._authentication = Authenticator(store.for_workshop(shop).database, lambda: self.now)
+        self._authentication = Authenticator(store.installation, shop, lambda: self.now)
 
     def create(self, *, expires_in: timedelta | None = None) -> tuple[ApiKey, str]:
         return self._run(self._keys.create("Telefonagent", READ, expires_in))
@@ -65,7 +66,9 @@ def hands(store: Store) -> Hands:
 
 def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
     """A key is read back as it was stored; a scope of a newer version grants nothing."""
-    key = ApiKey("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
+    key = ApiKey(
+        "0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), SHOP, at(2), "p", at(3)
+    )
     store.write(lambda tx: api_keys.add(tx, key))
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
     run_script(store.url, """UPDATE api_keys SET scopes = '["orders:read","everything"]'""")
@@ -77,7 +80,7 @@ def test_a_key_is_its_callers(hands: Hands) -> None:
     key, text = hands.create()
     assert text.startswith(f"pc_{key.id}_")
     assert len(text) == 78
-    assert hands.caller(text) == Caller(key.id, "Telefonagent", READ)
+    assert hands.caller(text) == Caller(key.id, "Telefonagent", READ, SHOP)
 
 
 def test_the_first_key_closes_the_api_for_good(hands: Hands) -> None:
@@ -208,7 +211,7 @@ class Noting:
     def __init__(self, store: Store) -> None:
         self.now = START
         self._store = store
-        self.log = AccessLog(store.database, lambda: self.now)
+        self.log = AccessLog(store.installation, lambda: self.now)
 
     def write(self, **how: bool) -> None:
         self._store.runner.run(self.log.flush(**how))
@@ -219,11 +222,11 @@ class Noting:
 
 def test_repeated_accesses_are_counted(store: Store) -> None:
     """Repetitions before a flush are one row with the first instant; after it they are another row."""
-    noting, agent = Noting(store), Caller("a", "Agent", READ)
+    noting, agent = Noting(store), Caller("a", "Agent", READ, SHOP)
     for _ in range(3):
         noting.log.record(agent, "GET /api/orders", [1, 2])
         noting.now += timedelta(milliseconds=100)
-    noting.log.record(UNRESTRICTED_CALLER, "GET /api/orders", [1, 2])
+    noting.log.record(ANYBODY, "GET /api/orders", [1, 2])
     noting.log.record(agent, "GET /api/orders", [])
     assert noting.written() == []
     noting.write()
@@ -237,7 +240,7 @@ def test_repeated_accesses_are_counted(store: Store) -> None:
 
 def test_queued_accesses_are_bounded(store: Store) -> None:
     """While nothing can be written, at most MAX_QUEUED_IDS order ids are queued; the rest is dropped."""
-    noting, agent = Noting(store), Caller("a", "Agent", READ)
+    noting, agent = Noting(store), Caller("a", "Agent", READ, SHOP)
     for first in range(0, 2 * MAX_QUEUED_IDS, 500):
         noting.log.record(agent, "GET /api/orders", range(first, first + 500))
     noting.write()
@@ -259,15 +262,15 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
             return int.__repr__(self)
 
     async def main() -> list[int]:
-        log = AccessLog(store.database, lambda: START, interval=0.0)
-        log.record(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
+        log = AccessLog(store.installation, lambda: START, interval=0.0)
+        log.record(Caller("a", "Agent", READ, SHOP), "GET /api/orders", [Slow(1)])
         writing = asyncio.create_task(log.run())
         await asyncio.to_thread(begun.wait, 30)
         writing.cancel()
         asyncio.get_running_loop().call_soon(go_on.set)
         await asyncio.wait([writing])
         await log.close()
-        return [one.times for one in await log.list_entries(None, None, 9)]
+        return [one.times for one in await list_entries(store.database, None, None, 9)]
 
     assert store.runner.run(main()) == [1]
 
@@ -276,12 +279,12 @@ def test_many_accesses_are_written_at_once(store: Store) -> None:
     """A full batch is written at once, so that a crash loses no more."""
 
     async def main() -> int:
-        log = AccessLog(store.database, lambda: START, interval=3600.0)
+        log = AccessLog(store.installation, lambda: START, interval=3600.0)
         writing = asyncio.create_task(log.run())
         for number in range(BATCH):
-            log.record(UNRESTRICTED_CALLER, "GET /api/orders", [number])
+            log.record(ANYBODY, "GET /api/orders", [number])
         while True:
-            found = await log.list_entries(None, None, 2 * BATCH)
+            found = await list_entries(store.database, None, None, 2 * BATCH)
             if found:
                 break
         writing.cancel()
@@ -295,11 +298,11 @@ def test_a_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
     """The last use of a key is written at most once a minute, and at the end."""
     noting = Noting(store)
     store.write(lambda tx: api_keys.add(tx, ApiKey("a", "Agent", READ, "d", at(1))))
-    agent, seen = Caller("a", "Agent", READ), []
+    agent, seen = Caller("a", "Agent", READ, SHOP), []
     for seconds in (0, 20, 59, 61, 90):
         noting.now = START + timedelta(seconds=seconds)
         noting.log.record_key_use(agent)
-        noting.log.record_key_use(UNRESTRICTED_CALLER)
+        noting.log.record_key_use(ANYBODY)
         noting.write()
         key = store.read(lambda tx: api_keys.get(tx, "a"))
         assert key is not None

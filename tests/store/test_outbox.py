@@ -264,7 +264,7 @@ class Outbox(RuleBasedStateMachine):
         assert found == newest_first
         assert {one.id: one for one in found if one.state is not OperationState.PENDING} == self.ended
         due = any(one.is_due(self.now) for one in self.known)
-        assert store.read(lambda tx: operations.is_any_due(tx, now=self.now)) == due
+        assert store.read(lambda tx: tx.workshop in operations.list_due_workshops(tx, now=self.now)) == due
 
 
 def test_whatever_is_done_in_whatever_order(stores: tuple[Store, Store]) -> None:

@@ -95,7 +95,7 @@ def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store
         return {one.id for one in found}
 
     def is_due(*, sends: bool = True) -> bool:
-        return store.read(lambda tx: operations.is_any_due(tx, now=at(60), can_send=sends))
+        return bool(store.read(lambda tx: operations.list_due_workshops(tx, now=at(60), can_send=sends)))
 
     others = {"op_2", "op_3"} if scope == 1 else set()
     assert claimed(10) == {"op_back", "op_sent"} | others

@@ -21,11 +21,10 @@ from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotPossible
 from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.flows.syncing import sync
-from planso_connector.flows.writing import outbox
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
-from planso_connector.workers import retention, startup
+from planso_connector.workers import outbox_worker, retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
 from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
 from tests.service import Service, running, running_on_sqlite, settings_for, wait_until, wait_until_async
@@ -126,6 +125,24 @@ def workers_check(service: Service) -> dict[str, Any]:
     return check_named(service, "workers")
 
 
+def test_a_stuck_worker_is_named() -> None:
+    """A worker without a heartbeat for longer than it announced is a problem, by its name; others go on."""
+
+    async def hang(beat: Heartbeat) -> None:
+        beat(0.0)
+        await asyncio.Event().wait()
+
+    async def story() -> None:
+        supervisor = Supervisor()
+        async with supervisor.run_workers([Worker("slow", hang)]):
+            await wait_until_async(lambda: supervisor.find_problem() is not None)
+            problem = supervisor.find_problem()
+            assert problem is not None
+            assert problem[0].startswith("slow is stuck, no sign of it for 0 s")
+
+    asyncio.run(story())
+
+
 def test_workers_that_ended_work_again(tmp_path: Path) -> None:
     """
     Every background task is cancelled by somebody: 503 names each of them and since when; without hands all run again,
@@ -156,8 +173,8 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database does not answer when a claim is renewed: that is bounded, and no fault of the outbox."""
-    monkeypatch.setattr(outbox, "RENEW_INTERVAL", 0.2)
-    monkeypatch.setattr(outbox, "STUCK_AFTER", 0.0)
+    monkeypatch.setattr(outbox_worker, "RENEW_INTERVAL", 0.2)
+    monkeypatch.setattr(outbox_worker, "STUCK_AFTER", 0.0)
     sandbox = Sandbox(orders=6)
     with running_on_sqlite(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
         sandbox.knobs.hang_next = 1
@@ -177,7 +194,7 @@ def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.Mo
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, f"sqlite:///{sqlite_path}", planso_timeout=3.0)
         with running(settings, sandbox) as service:
-            wait_until(lambda: "fill is stuck" in workers_check(service)["words"], "the stuck worker")
+            wait_until(lambda: "is stuck" in check_named(service, "sync")["words"], "the stuck sync")
             wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the mirror")
 
 
@@ -187,7 +204,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
 
     async def story(url: str) -> None:
         process = OutboxProcess(sandbox, url, postgresql_url)
-        running = asyncio.create_task(process.outbox.run_claim_loop())
+        running = asyncio.create_task(process.worker.run_claim_loop())
         with psycopg.connect(postgresql_url, autocommit=True) as other:
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
             await process.record(NEW_CREATE)

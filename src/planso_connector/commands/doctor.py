@@ -98,12 +98,12 @@ async def _examine(settings: Settings, order: int | None) -> AsyncGenerator[Find
         err.print(f"Each page of PlanSo may take up to {settings.planso_timeout:g} s (PLANSO_TIMEOUT).")
     with _keep_no_new_database(settings) as kept:
         async with root.open_connector(kept) as built:
-            stops = built.write_stops
+            stops = built.default.write_stops
 
             async def record(form: Form) -> None:
                 await stops.compare_form_with_trial(control.name for control in form.markup.controls)
 
-            async for finding in doctor_flow.examine(built.planso, order, record):
+            async for finding in doctor_flow.examine(built.default.planso, order, record):
                 yield finding
             status = await stops.get_status()
             pages = await built.database.read(unreadable_pages.list_all)
@@ -126,28 +126,28 @@ def _keep_no_new_database(settings: Settings) -> Iterator[Settings]:
 async def _replay(settings: Settings) -> AsyncGenerator[Finding, None]:
     async with root.open_connector(settings) as built:
         pages = await built.database.read(unreadable_pages.list_all)
-        for finding in doctor_flow.reread_pages(pages, built.profile):
+        for finding in doctor_flow.reread_pages(pages, built.default.profile):
             yield finding
 
 
 async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
     is_ok = True
     async with root.open_connector(settings) as built:
-        prepared = await built.trial.prepare(order, may_lose=may_lose)
+        prepared = await built.default.trial.prepare(order, may_lose=may_lose)
         _announce(prepared)
         if not yes and not typer.confirm("Begin?"):
             fail("Nothing was done.")
-        async with aclosing(built.trial.run(prepared)) as findings:
+        async with aclosing(built.default.trial.run(prepared)) as findings:
             async for finding in findings:
                 is_ok = is_ok and finding.is_ok
                 _print(finding)
-        _print(doctor_flow.report_saving(await built.write_stops.get_save_knowledge()))
+        _print(doctor_flow.report_saving(await built.default.write_stops.get_save_knowledge()))
     return is_ok
 
 
 async def _forget(settings: Settings) -> None:
     async with root.open_connector(settings) as built:
-        was = await built.write_stops.forget_trial()
+        was = await built.default.write_stops.forget_trial()
     words = "Forgotten; restart a connector that runs." if was else "Nothing was tried here."
     out.print(words)
 

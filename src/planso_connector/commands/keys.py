@@ -22,7 +22,7 @@ from planso_connector.commands.console import (
 from planso_connector.domain import clock
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS, Scope
-from planso_connector.flows.operating.access_log import AccessLog
+from planso_connector.flows.operating.access_log import list_entries
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.settings import Duration, Settings
@@ -134,7 +134,7 @@ def accesses(
     """Print who was shown which order, newest first. A running connector writes its access log within 15 seconds."""
 
     async def read(database: Database) -> tuple[Sequence[Access], dict[str, str]]:
-        entries = await AccessLog(database, clock.now).list_entries(order, key, limit + 1)
+        entries = await list_entries(database, order, key, limit + 1)
         return entries, {key.id: key.name for key in await ApiKeys(database, clock.now).list_all()}
 
     found, names = run_with_database(read)

@@ -26,6 +26,8 @@ class Caller:
     key_id: str
     name: str
     scopes: frozenset[Scope]
+    workshop: str = ""
+    """Whose orders it sees; empty where no workshop was asked for."""
 
     @property
     def label(self) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,17 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from planso_connector import __version__
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
-from planso_connector.flows.operating.planso_login import PlansoLogin
 from planso_connector.flows.operating.readiness import ReadinessProbe
-from planso_connector.flows.operating.statistics import StatisticsCollector
-from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.lookup import LookupService
-from planso_connector.flows.querying.orders import OrderQueries
-from planso_connector.flows.querying.progress import ProgressQueries
-from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.writing.dry_run import DryRun
-from planso_connector.flows.writing.write import WriteService
-from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
@@ -55,6 +44,7 @@ from planso_connector.rest.routes import metrics as metrics_route
 from planso_connector.rest.routes.direct_reads import DirectReadsMiddleware
 from planso_connector.rest.schemas import document, errors
 from planso_connector.rest.schemas.examples import DocumentedFastAPI
+from planso_connector.rest.workshop_flows import Workshops
 
 TITLE = "PlanSo Connector"
 
@@ -82,24 +72,17 @@ _CORS_OPTIONS = {"allow_methods": _METHODS, "allow_headers": _ACCEPTED, "expose_
 
 
 @dataclass(frozen=True, slots=True)
-class Flows:
-    """The use cases that the routes call."""
+class ProcessFlows:
+    """
+    What belongs to no workshop alone. `readiness` answers those without a key; `on_request` gets the method of each
+    request, before it is handled.
+    """
 
-    order_queries: OrderQueries
-    writer: WriteService
-    dry_run: DryRun
-    sync: Sync
-    planso_login: PlansoLogin
-    readiness: ReadinessProbe
-    statistics: StatisticsCollector
-    freshness: Freshness
-    progress: ProgressQueries
-    lookup: LookupService
-    write_stops: WriteStops
-    next_run_at: Callable[[], datetime | None]
-    on_request: Callable[[str], None]
+    workshops: Workshops
     authentication: Authenticator
     access_log: AccessLog
+    readiness: ReadinessProbe
+    on_request: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +137,7 @@ def _wrap(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
     return app
 
 
-def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy) -> None:
+def pipeline(app: Application, flows: ProcessFlows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy) -> None:
     """The middleware around the routes, from outside in. Below it, in `server`, are only connections."""
     app.outermost = [
         # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
@@ -178,7 +161,9 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
         Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
     ]
-    authenticator = RequestAuthenticator(flows.authentication, allow_anonymous=policy.allow_anonymous)
+    authenticator = RequestAuthenticator(
+        flows.authentication, default=flows.workshops.default, allow_anonymous=policy.allow_anonymous
+    )
     # FastAPI's error handler is here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [
         # Before routing and parsing: a stranger learns of no route's parameters.
@@ -186,12 +171,11 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
             AuthenticationMiddleware,
             authenticator=authenticator,
             access_log=flows.access_log,
+            workshops=flows.workshops,
             on_request=flows.on_request,
         ),
         # Inside authentication, whose rules hold for it; outside what only requests that wait or fail need.
-        Middleware(
-            DirectReadsMiddleware, queries=flows.order_queries, freshness=flows.freshness, on_routed=tracing.on_routed
-        ),
+        Middleware(DirectReadsMiddleware, on_routed=tracing.on_routed),
         # Requests that wait end when their key is revoked.
         Middleware(KeyWatchMiddleware, authenticate=partial(authenticator.authenticate, is_monitoring=True)),
     ]
@@ -203,7 +187,7 @@ def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
 
 
 def build(
-    flows: Flows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy, *, lookup_shows_all: bool = False
+    flows: ProcessFlows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy, *, lookup_shows_all: bool = False
 ) -> Application:
     app = Application(
         title=TITLE,
@@ -221,16 +205,16 @@ def build(
     )
     errors.install_error_handlers(app)
     for router in (
-        *orders.routes(flows.order_queries, flows.freshness),
-        progress.routes(flows.progress),
-        lookup.routes(flows.lookup, shows_all=lookup_shows_all),
-        *order_writes.routes(flows.order_queries, flows.writer, flows.dry_run),
-        *operations.routes(flows.writer, flows.dry_run, order_writes.WriteResponder(flows.order_queries)),
-        *writes.routes(flows.write_stops),
-        planso_login.routes(flows.planso_login, flows.write_stops),
-        sync.routes(flows.sync, flows.next_run_at),
+        *orders.routes(),
+        progress.routes(),
+        lookup.routes(shows_all=lookup_shows_all),
+        *order_writes.routes(),
+        *operations.routes(),
+        *writes.routes(),
+        planso_login.routes(),
+        sync.routes(),
         health.routes(flows.readiness),
-        metrics_route.routes(metrics, flows.statistics.collect),
+        metrics_route.routes(metrics),
         docs_page.routes(TITLE, __version__, policy.root_path),
     ):
         app.router.routes.extend(router.routes)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Depends, Request, Response
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from planso_connector.domain.caller import Caller
+from planso_connector.domain.errors import NotFound
+from planso_connector.rest.workshop_flows import WorkshopFlows
 
 _SCOPE_KEY = "planso_connector.request"
 _BLANKS = b" \t"
@@ -21,6 +24,8 @@ class RequestContext:
     """The public id of the key sent, valid or not; None without a key, for other text, and on public routes."""
     caller: Caller | None = None
     """None on public routes, and without a key where it is optional."""
+    flows: WorkshopFlows | None = None
+    """Those of the caller's workshop; None where `caller` is None."""
     route_template: str = "-"
     """`/api/orders/{order_id}`; `-` if no route matches."""
     shown_order_ids: Sequence[int] = ()
@@ -50,6 +55,18 @@ def get_caller(request: HTTPConnection) -> Caller:
     caller = get_context(request.scope).caller
     assert caller is not None, "authentication admits nobody to this route without a key"
     return caller
+
+
+async def get_flows(request: Request) -> WorkshopFlows:
+    """Those of the caller's workshop, on routes that need a key. Raises NotFound where it is not configured."""
+    flows = get_context(request.scope).flows
+    if flows is None:
+        raise NotFound(f"The workshop '{get_caller(request).workshop}' has no PlanSo: set PLANSO_URL.")
+    return flows
+
+
+Flows = Annotated[WorkshopFlows, Depends(get_flows)]
+"""The parameter of a route."""
 
 
 class OrdersResponse(Response):

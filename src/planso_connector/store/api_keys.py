@@ -23,6 +23,7 @@ class ApiKey:
     scopes: frozenset[Scope]
     digest: str
     created_at: Instant
+    workshop: str = ""
     expires_at: Instant | None = None
     previous_digest: str | None = None
     previous_until: Instant | None = None
@@ -32,10 +33,10 @@ class ApiKey:
 
 _OF_WORKSHOP = api_keys.c.workshop == bindparam("of_workshop")
 _IS = _OF_WORKSHOP, api_keys.c.id == bindparam("of_id")
-_COLUMNS = [c for c in api_keys.c if c.name != "workshop"]
 _NEW = insert(api_keys).values(row_parameters(api_keys))
-_GET = select(*_COLUMNS).where(*_IS)
-_ALL = select(*_COLUMNS).where(_OF_WORKSHOP).order_by(api_keys.c.created_at, api_keys.c.id)
+_GET = select(api_keys).where(*_IS)
+_ALL = select(api_keys).where(_OF_WORKSHOP).order_by(api_keys.c.created_at, api_keys.c.id)
+_FIND = select(api_keys).where(api_keys.c.id == bindparam("of_id")).order_by(api_keys.c.workshop)
 _ANY = select(api_keys.c.id).where(_OF_WORKSHOP).limit(1)
 _REVOKE = update(api_keys).where(*_IS, api_keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
 _REVOKE_ALL = update(api_keys).where(_OF_WORKSHOP, api_keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
@@ -53,13 +54,22 @@ _USED = update(api_keys).where(*_IS).values(last_used_at=bindparam("at"))
 
 
 def add(tx: Transaction, key: ApiKey) -> None:
-    row = asdict(key) | {"name": sanitize_text(key.name), "scopes": to_json(sorted(key.scopes))}
+    row = asdict(key) | {
+        "workshop": tx.workshop,
+        "name": sanitize_text(key.name),
+        "scopes": to_json(sorted(key.scopes)),
+    }
     tx.execute(_NEW, **row)
 
 
 def get(tx: Transaction, key_id: str) -> ApiKey | None:
     found = tx.fetch_all(_GET, of_id=key_id)
     return _key(found[0]) if found else None
+
+
+def find(tx: Transaction, key_id: str) -> tuple[ApiKey, ...]:
+    """The keys of this id, of whatever workshop; for a transaction of the whole installation."""
+    return tuple(map(_key, tx.fetch_all(_FIND, of_id=key_id)))
 
 
 def list_all(tx: Transaction) -> list[ApiKey]:

@@ -97,7 +97,8 @@ _ANY_HELD = (
     .where(_OF_WORKSHOP, _PENDING, c.held_until > bindparam("now"), c.held_until <= bindparam("latest_expiry"))
     .limit(1)
 )
-_ANY_DUE = select(c.id).where(*_DUE).limit(1)
+_DUE_WORKSHOPS = select(c.workshop).where(_PENDING, _IS_AFTER_NEXT_AT, _IS_UNCLAIMED, _MAY_PROCEED).group_by(c.workshop)
+"""Of the whole installation, by the index of pending operations."""
 _CLAIM = (
     update(operations)
     .where(*_IS_ID)
@@ -218,9 +219,13 @@ def claim(
     return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
 
 
-def is_any_due(tx: Transaction, *, now: Instant, can_send: bool = True) -> bool:
-    """Whether `claim` may find one; those that wait for another of their order count too."""
-    return bool(tx.fetch_all(_ANY_DUE, now=now, latest_expiry=latest_plausible_expiry(now), can_send=int(can_send)))
+def list_due_workshops(tx: Transaction, *, now: Instant, can_send: bool = True) -> list[str]:
+    """
+    The workshops in which `claim` may find an operation; those that wait for another of their order count too. For a
+    transaction of the whole installation.
+    """
+    times = {"now": now, "latest_expiry": latest_plausible_expiry(now)}
+    return [row["workshop"] for row in tx.fetch_all(_DUE_WORKSHOPS, **times, can_send=int(can_send))]
 
 
 def renew(tx: Transaction, ids: Iterable[str], *, holder: str, now: Instant, until: Instant) -> set[str]:

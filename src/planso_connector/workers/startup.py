@@ -1,7 +1,7 @@
-"""At the start: fill an empty or incomplete mirror, and rebuild missing lookup keys."""
+"""Fill an empty or incomplete mirror, and rebuild missing lookup keys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
@@ -46,10 +46,10 @@ async def retry_until_done(
         pause = min(pause * 2, MAX_RETRY_DELAY)
 
 
-async def fill_mirror(sync: Sync, on_filled: Callable[[], None], beat: Heartbeat) -> None:
+async def fill_mirror(sync: Sync, beat: Heartbeat) -> bool:
     """
-    Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync.
-    `on_filled` is called if the mirror was empty before.
+    Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync. Returns
+    whether the mirror was empty before.
     """
     was_empty = False
 
@@ -62,23 +62,26 @@ async def fill_mirror(sync: Sync, on_filled: Callable[[], None], beat: Heartbeat
         return False
 
     await retry_until_done(step, "mirror_not_filled", beat)
-    if was_empty:
-        on_filled()
+    return was_empty
 
 
 async def rebuild_lookup_keys(
-    reindex: Reindexer, beat: Heartbeat, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    find_due: Callable[[], Awaitable[Iterable[Reindexer]]],
+    beat: Heartbeat,
+    *,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     """
     Rebuild lookup keys after an upgrade from a version without them or with others, and whenever they are missing
-    later: a rebuild was interrupted, or a database restored under this process.
+    later: a rebuild was interrupted, or a database restored under this process. `find_due` gives the workshops that
+    need it.
     """
 
     async def step() -> bool:
-        if not await reindex.is_due():
-            return True
-        await reindex.run(lambda _: beat(STEP_TIMEOUT))
-        return False
+        due = list(await find_due())
+        for reindex in due:
+            await reindex.run(lambda _: beat(STEP_TIMEOUT))
+        return not due
 
     while True:
         await retry_until_done(step, "not_reindexed", beat)

@@ -356,14 +356,14 @@ def test_writes_to_the_order_are_stopped_during_a_trial(setup: Setup) -> None:
 
     async def break_off(settings: Settings, service: Service) -> None:
         async with app.open_connector(settings) as built:
-            plan = await built.trial.prepare(ORDER)
-            async with aclosing(built.trial.run(plan)) as findings:
+            plan = await built.default.trial.prepare(ORDER)
+            async with aclosing(built.default.trial.run(plan)) as findings:
                 assert (await anext(findings)).step == "unchanged"
                 refused = await asyncio.to_thread(service.put, ORDER, remarks="meanwhile")
                 assert (refused.status_code, "a trial of saving is running" in refused.text) == (503, True)
                 assert (await asyncio.to_thread(service.put, other, remarks="x")).status_code == 200
             with pytest.raises(NotPossible, match="trial"):
-                await built.trial.prepare(ORDER)
+                await built.default.trial.prepare(ORDER)
 
     with setup.service() as service:
         asyncio.run(break_off(setup.settings, service))

@@ -22,6 +22,7 @@ from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations
 from planso_connector.store.engine.database import Database
+from planso_connector.workers.outbox_worker import OutboxWorker
 from tests.service import PATIENCE, wait_until_async
 
 NEW_CREATE = Operation("op_new", Action.CREATE, None, {"person": "Nur Einmal", "express_link": "einmal"})
@@ -34,7 +35,8 @@ class OutboxProcess:
         self.ahead = ahead
         self.way = Pacer(lambda: 0.0)
         self.sandbox = sandbox
-        self.database = Database.open(database).for_workshop("shop")
+        installation = Database.open(database)
+        self.database = installation.for_workshop("shop")
         account = sandbox.installation
         self.planso = PlansoClient(
             planso, account.username, account.password, Profile.load(None), throttle=Throttle(), timeout=1.0
@@ -49,15 +51,25 @@ class OutboxProcess:
             wait_limit=WaitLimit(256, "for PlanSo"),
             max_pushes=32,
             pacer=self.way,
+            on_wake=lambda: self.worker.wake("shop"),
         )
+
+        async def find_due() -> list[str]:
+            now = clock.format_instant(self.clock())
+            return await installation.read(lambda tx: operations.list_due_workshops(tx, now=now))
+
+        async def open_outbox(_: str) -> Outbox:
+            return self.outbox
+
+        self.worker = OutboxWorker(find_due, open_outbox, lambda: [self.outbox], self.database.max_wait)
 
     def clock(self) -> datetime:
         return clock.now() + self.ahead
 
     async def __aenter__(self) -> Self:
         self._running = {
-            asyncio.create_task(self.outbox.run_claim_loop()),
-            asyncio.create_task(self.outbox.run_renewal_loop()),
+            asyncio.create_task(self.worker.run_claim_loop()),
+            asyncio.create_task(self.worker.run_renewal_loop()),
         }
         return self
 

@@ -106,7 +106,7 @@ def test_the_claim_loop_can_be_cancelled_in_the_moment_it_is_woken(
     async def story() -> None:
         async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             for _ in range(3):
-                running = asyncio.create_task(process.outbox.run_claim_loop())
+                running = asyncio.create_task(process.worker.run_claim_loop())
                 await asyncio.sleep(0.05)
                 process.outbox.wake()
                 running.cancel()

@@ -9,14 +9,22 @@ import httpx2
 from starlette.responses import Response
 
 from planso_connector.domain import clock
+from planso_connector.domain.errors import NotFound
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
+from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
 from planso_connector.rest.middleware.rate_limits import Limits
+from planso_connector.workshop_parts import WorkshopParts
 from tests.databases import Store
+from tests.store.samples import SHOP
+
+
+async def no_workshop(name: str) -> WorkshopParts:
+    raise NotFound(f"There is no workshop '{name}'.")
 
 
 def test_a_refused_request_delays_no_sync(store: Store) -> None:
@@ -24,8 +32,11 @@ def test_a_refused_request_delays_no_sync(store: Store) -> None:
     reported: list[str] = []
     middleware = AuthenticationMiddleware(
         Response(),
-        authenticator=RequestAuthenticator(Authenticator(store.database, clock.now), allow_anonymous=False),
-        access_log=AccessLog(store.database, clock.now),
+        authenticator=RequestAuthenticator(
+            Authenticator(store.installation, SHOP, clock.now), default=SHOP, allow_anonymous=False
+        ),
+        access_log=AccessLog(store.installation, clock.now),
+        workshops=OpenWorkshops(SHOP, no_workshop),
         on_request=reported.append,
     )
 

@@ -278,7 +278,7 @@ def test_reindex_rebuilds_the_keys(tmp_path: Path) -> None:
 
     async def reindex() -> None:
         async with app.open_connector(settings_for(sandbox, "http://127.0.0.1:1", url)) as built:
-            await built.reindexer.run(from_start=True)
+            await built.default.reindexer.run(from_start=True)
 
     asyncio.run(reindex())
     assert keys(store) == along != set()

@@ -18,8 +18,8 @@ from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import operations
 from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 
-NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index", "clock"]
-NAMES += ["workers", "log"]
+NAMES = ["database", "migrations", "mirror", "sync", "planso_login", "planso_sessions", "planso", "writes", "index"]
+NAMES += ["clock", "workers", "log"]
 
 
 def ready(service: Service) -> tuple[int, str, dict[str, dict[str, Any]]]:

@@ -361,7 +361,7 @@ def test_scheduled_syncs_keep_the_mirror_fresh(tmp_path: Path) -> None:
         service.sandbox.archive(order_id)
         wait_until(lambda: service.order(order_id)["archived"])
         assert runs(service)[0]["trigger"] == "schedule"
-        assert service.http.get("/api/orders").json()["stale"] is False
+        wait_until(lambda: service.http.get("/api/orders").json()["stale"] is False, "a fresh mirror")
 
 
 def test_a_stale_mirror_says_so(tmp_path: Path) -> None:

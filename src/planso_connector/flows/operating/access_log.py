@@ -1,6 +1,7 @@
 """
-Access log: who was shown which orders, and when each API key was last used. Recorded in memory, off the request's path,
-and written every 15 seconds, one transaction for each batch. A crash loses what was recorded since.
+Access log of all workshops: who was shown which orders, and when each API key was last used. Recorded in memory, off
+the request's path, and written every 15 seconds, one transaction for each workshop of a batch. A crash loses what was
+recorded since.
 """
 
 import asyncio
@@ -31,11 +32,15 @@ BATCH = 500
 MAX_QUEUED_IDS = 100_000
 """Order ids held in memory at most, some 10 MB. What comes on top is lost, counted and logged."""
 
-_Entry = tuple[str, str, tuple[int, ...]]
-"""Key id, route, order ids."""
+_Entry = tuple[str, str, str, tuple[int, ...]]
+"""Workshop, key id, route, order ids."""
+_Key = tuple[str, str]
+"""Workshop and id of a key."""
 
 
 class AccessLog:
+    """`database` is the installation's."""
+
     def __init__(self, database: Database, clock: Clock, interval: float = FLUSH_INTERVAL) -> None:
         self._database = database
         self._clock = clock
@@ -43,17 +48,17 @@ class AccessLog:
         self._queued: dict[_Entry, tuple[datetime, int]] = {}
         self._ids = 0
         self._lost = 0
-        self._used_at: dict[str, datetime] = {}
-        self._use_written_at: dict[str, datetime] = {}
+        self._used_at: dict[_Key, datetime] = {}
+        self._use_written_at: dict[_Key, datetime] = {}
         self._is_due = asyncio.Event()
         self._flushing = asyncio.Lock()
 
     def record(self, caller: Caller, route: str, order_ids: Iterable[int]) -> None:
         """Record that the caller was shown these orders; repetitions until the next flush are counted."""
-        entry = (caller.key_id, route, tuple(order_ids))
+        entry = (caller.workshop, caller.key_id, route, tuple(order_ids))
         first, times = self._queued.get(entry, (None, 0))
         if first is None:
-            weight = len(entry[2])
+            weight = len(entry[-1])
             if not weight:
                 return
             if self._ids + weight > MAX_QUEUED_IDS:
@@ -68,7 +73,7 @@ class AccessLog:
     def record_key_use(self, caller: Caller) -> None:
         """Record that the caller's valid key was used now."""
         if caller.key_id:
-            self._used_at[caller.key_id] = self._clock()
+            self._used_at[caller.workshop, caller.key_id] = self._clock()
 
     async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         """Flush regularly until cancelled; `close` writes the rest."""
@@ -94,13 +99,20 @@ class AccessLog:
                 log.warning("access_log_lost", entries=self._lost)
                 self._lost = 0
             for _ in range(0, len(self._queued), BATCH):
-                batch = dict(islice(self._queued.items(), BATCH))
-                await _finish_when_cancelled(self._write(batch))
+                for workshop, batch in self._take_batch().items():
+                    await _finish_when_cancelled(self._write(workshop, batch))
             await self._write_key_uses(every_use=every_use)
 
-    async def _write(self, batch: Mapping[_Entry, tuple[datetime, int]]) -> None:
-        entries = [Access(format_instant(first), *entry, times) for entry, (first, times) in batch.items()]
-        await self._database.write(lambda tx: access_log.record(tx, entries))
+    def _take_batch(self) -> dict[str, dict[_Entry, tuple[datetime, int]]]:
+        """The oldest entries, by workshop."""
+        batches: dict[str, dict[_Entry, tuple[datetime, int]]] = {}
+        for entry, recorded in islice(self._queued.items(), BATCH):
+            batches.setdefault(entry[0], {})[entry] = recorded
+        return batches
+
+    async def _write(self, workshop: str, batch: Mapping[_Entry, tuple[datetime, int]]) -> None:
+        entries = [Access(format_instant(first), *entry[1:], times) for entry, (first, times) in batch.items()]
+        await self._database.for_workshop(workshop).write(lambda tx: access_log.record(tx, entries))
         self._drop(batch)
 
     def _drop(self, written: Mapping[_Entry, tuple[datetime, int]]) -> None:
@@ -110,22 +122,23 @@ class AccessLog:
                 self._queued[entry] = first, counted - times
             else:
                 del self._queued[entry]
-                self._ids -= len(entry[2])
+                self._ids -= len(entry[-1])
 
     async def _write_key_uses(self, *, every_use: bool) -> None:
-        due = {
-            key_id: at
-            for key_id, at in self._used_at.items()
-            if every_use or key_id not in self._use_written_at or at - self._use_written_at[key_id] >= LAST_USE_INTERVAL
-        }
-        if not due:
-            return
-        instants = {key_id: format_instant(at) for key_id, at in due.items()}
-        await self._database.write(lambda tx: api_keys.record_use(tx, instants))
-        for key_id, at in due.items():
-            self._use_written_at[key_id] = at
-            if self._used_at[key_id] == at:
-                del self._used_at[key_id]
+        due: dict[str, dict[str, datetime]] = {}
+        for key, at in self._used_at.items():
+            written_at = self._use_written_at.get(key)
+            if every_use or written_at is None or at - written_at >= LAST_USE_INTERVAL:
+                due.setdefault(key[0], {})[key[1]] = at
+        for workshop, used in due.items():
+            instants = {key_id: format_instant(at) for key_id, at in used.items()}
+            database = self._database.for_workshop(workshop)
+            await database.write(lambda tx, instants=instants: api_keys.record_use(tx, instants))  # type: ignore[misc]
+            for key_id, at in used.items():
+                key = workshop, key_id
+                self._use_written_at[key] = at
+                if self._used_at[key] == at:
+                    del self._used_at[key]
 
     async def close(self) -> None:
         """Write all that is queued, once."""
@@ -134,11 +147,10 @@ class AccessLog:
         except StoreUnavailable:
             log.warning("access_log_lost", entries=len(self._queued))
 
-    async def list_entries(self, order_id: int | None, key_id: str | None, limit: int) -> Sequence[Access]:
-        """Entries that were written, newest first."""
-        return await self._database.read(
-            lambda tx: access_log.list_entries(tx, order_id=order_id, caller=key_id, limit=limit)
-        )
+
+async def list_entries(database: Database, order_id: int | None, key_id: str | None, limit: int) -> Sequence[Access]:
+    """Entries of one workshop that were written, newest first."""
+    return await database.read(lambda tx: access_log.list_entries(tx, order_id=order_id, caller=key_id, limit=limit))
 
 
 async def _finish_when_cancelled(work: Coroutine[None, None, None]) -> None:

@@ -1,13 +1,13 @@
 """Authenticate a caller by API key. One read transaction; none while nobody has written to the database since."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
 
 from planso_connector.domain import caller
 from planso_connector.domain.caller import Caller
-from planso_connector.domain.clock import Clock, format_instant, parse_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
 from planso_connector.store import api_keys
 from planso_connector.store.api_keys import ApiKey
@@ -25,20 +25,26 @@ MONITORING_TIMEOUT = 0.3
 STALE_KEY_LIFETIME = 3600.0
 """Seconds for which readiness and metrics accept a key read earlier, while the database can't be read."""
 
+_Found = tuple[ApiKey, ...] | bool
+"""The keys of an id, of all workshops; or whether there are keys."""
+
 _ANY_KEY = ""
 """The id under which is cached whether there are keys at all."""
 
 
 class Authenticator:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    """`database` is the installation's; callers without a key are of the workshop `default`."""
+
+    def __init__(self, database: Database, default: str, clock: Clock) -> None:
         self._database = database
+        self._default = database.for_workshop(default)
         self._clock = clock
         self._data_version: int | None = None
-        self._cached: dict[str, ApiKey | bool] = {}
+        self._cached: dict[str, _Found] = {}
         """By key id; valid as long as the database's data version stays."""
         self._verified: dict[bytes, tuple[Caller, datetime | None]] = {}
         """By a key's SHA-256: its caller, and until when the key is valid. Valid as `_cached` is."""
-        self._last_read: dict[str, tuple[ApiKey | bool, float]] = {}
+        self._last_read: dict[str, tuple[_Found, float]] = {}
 
     @property
     def data_version(self) -> int | None:
@@ -55,28 +61,30 @@ class Authenticator:
 
     async def authenticate(self, key: str | None, *, is_monitoring: bool = False) -> Caller | None:
         """
-        The caller of this key; None without one, while there are no keys. Raises NotAuthenticated; that a key was
-        revoked or expired is said only to who has its secret.
+        The caller of this key; None without one, while the default workshop has no keys. Raises NotAuthenticated; that
+        a key was revoked or expired is said only to who has its secret.
 
         With `is_monitoring` the key may be one read earlier, while the database does not answer.
         """
         if key is None:
-            if await self._read(_ANY_KEY, api_keys.has_any, is_monitoring=is_monitoring):
+            if await self._read(_ANY_KEY, self._default, api_keys.has_any, is_monitoring=is_monitoring):
                 raise NotAuthenticated(_KEY_REQUIRED)
             return None
         parts = caller.parse_key(key)
         if parts is None:
             raise NotAuthenticated(_NOT_VALID, given=True)
         key_id, secret = parts
-        found = await self._read(key_id, lambda tx: api_keys.get(tx, key_id), is_monitoring=is_monitoring)
-        verified = self._verify(found if isinstance(found, ApiKey) else None, caller.hash_secret(secret))
+        found = await self._read(
+            key_id, self._database, lambda tx: api_keys.find(tx, key_id), is_monitoring=is_monitoring
+        )
+        verified = self._verify(found if isinstance(found, tuple) else (), caller.hash_secret(secret))
         if key_id in self._cached:
             self._verified[_digest(key)] = verified
         return verified[0]
 
     async def _read(
-        self, key_id: str, query: Callable[[Transaction], ApiKey | bool | None], *, is_monitoring: bool
-    ) -> ApiKey | bool | None:
+        self, key_id: str, database: Database, query: Callable[[Transaction], _Found], *, is_monitoring: bool
+    ) -> _Found:
         version = self._database.data_version()
         if version is None or version != self._data_version:  # another process may have revoked a key
             self._data_version = version
@@ -87,41 +95,50 @@ class Authenticator:
         last = self._last_read.get(key_id)
         try:
             if is_monitoring:
-                found = await self._database.read_with_priority(query, MONITORING_TIMEOUT)
+                found = await database.read_with_priority(query, MONITORING_TIMEOUT)
             else:
-                found = await self._database.read_briefly(query)
+                found = await database.read_briefly(query)
         except StoreUnavailable:
             if is_monitoring and last is not None and monotonic() - last[1] < STALE_KEY_LIFETIME:
                 return last[0]
             raise
         self._last_read.pop(key_id, None)
-        if found is None:
-            return None
+        if not found:
+            return found
         if len(self._last_read) < MAX_CACHED_KEYS:
             self._last_read[key_id] = found, monotonic()
-        if isinstance(found, ApiKey):
+        if isinstance(found, tuple) and any(key.workshop == self._default.workshop for key in found):
             self._last_read[_ANY_KEY] = True, monotonic()
         if version is not None and version == self._data_version and len(self._cached) < MAX_CACHED_KEYS:
             self._cached[key_id] = found
         return found
 
-    def _verify(self, key: ApiKey | None, digest: str) -> tuple[Caller, datetime | None]:
+    def _verify(self, keys: Sequence[ApiKey], digest: str) -> tuple[Caller, datetime | None]:
         """The caller, and until when this secret of the key is valid; None: until somebody changes that."""
+        if not keys:
+            caller.is_same_digest(_NO_DIGEST, digest)
         now = format_instant(self._clock())
-        is_current = caller.is_same_digest(key.digest if key is not None else _NO_DIGEST, digest)
-        previous = key.previous_digest if key is not None else None
-        is_previous = caller.is_same_digest(previous or _NO_DIGEST, digest)
-        valid_until = key.expires_at if key is not None else None
-        if key is not None and is_previous and not is_current:
-            is_current = key.previous_until is not None and now < key.previous_until
-            valid_until = min(filter(None, (valid_until, key.previous_until)), default=None)
-        if key is None or not is_current:
+        # Two workshops may have keys of one id: each is compared.
+        valid = [(key, until) for key in keys for is_valid, until in [_match(key, digest, now)] if is_valid]
+        if not valid:
             raise NotAuthenticated(_NOT_VALID, given=True)
+        key, valid_until = valid[0]
         if key.revoked_at is not None:
             raise NotAuthenticated("This API key was revoked.", given=True)
         if key.expires_at is not None and key.expires_at <= now:
             raise NotAuthenticated(f"This API key expired on {key.expires_at[:10]}.", given=True)
-        return Caller(key.id, key.name, key.scopes), parse_instant(valid_until) if valid_until else None
+        until = parse_instant(valid_until) if valid_until else None
+        return Caller(key.id, key.name, key.scopes, key.workshop), until
+
+
+def _match(key: ApiKey, digest: str, now: Instant) -> tuple[bool, Instant | None]:
+    """Whether the digest is that of the key's secret, or of its previous one; and until when it stays so."""
+    is_current = caller.is_same_digest(key.digest, digest)
+    is_previous = caller.is_same_digest(key.previous_digest or _NO_DIGEST, digest)
+    if is_current or not is_previous:
+        return is_current, key.expires_at
+    is_valid = key.previous_until is not None and now < key.previous_until
+    return is_valid, min(filter(None, (key.expires_at, key.previous_until)), default=None)
 
 
 def _digest(key: str) -> bytes:

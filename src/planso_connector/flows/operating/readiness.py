@@ -8,7 +8,7 @@ another program has locked. A loop checks regularly, so that `since` is when a s
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Instant, format_instant, parse_instant
@@ -35,6 +35,9 @@ DATABASE_TIMEOUT = 1.4
 
 WRITE_PROBE_INTERVAL, FAILED_WRITE_PROBE_INTERVAL = 5.0, 1.0
 """Seconds for which the result of a successful probe is reused, and of a failed one."""
+
+JOIN_WINDOW = 0.25
+"""Seconds after the start of an evaluation within which other requests share it."""
 
 WATCH_INTERVAL = 15.0
 """Seconds between two checks that nobody asked for."""
@@ -120,30 +123,48 @@ class _Read:
 _Result = tuple[bool, str]
 """Whether it is ok, and in words."""
 
+_UNREAD: _Result = (False, "can't be read")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedWorkshop:
+    """
+    What the checks of one workshop need; `writes` is the setting CONNECTOR_WRITES. `find_stuck_sync`: for how many
+    seconds its scheduled sync has made no progress, if that is too long.
+    """
+
+    freshness: Freshness
+    planso: PlansoClient
+    writes: str = "on"
+    profile: SaveStyleOrigin = field(default_factory=SaveStyleOrigin)
+    find_stuck_sync: Callable[[], float | None] = lambda: None
+
 
 class ReadinessProbe:
+    """
+    Checks the process, and with `workshop` that workshop too, whose rows `database` has. The process is not ready
+    without the workshop only if that `is_alone`.
+    """
+
     def __init__(
         self,
         database: Database,
-        freshness: Freshness,
-        planso: PlansoClient,
         clock: DatabaseClock,
-        writes: str = "on",
-        profile: SaveStyleOrigin | None = None,
         of_process: Sequence[ProcessCheck] = (),
+        workshop: CheckedWorkshop | None = None,
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`writes` is the setting CONNECTOR_WRITES."""
         self._database = database
-        self._freshness = freshness
-        self._planso = planso
         self._clock = clock
-        self._write_setting = writes
-        self._profile = profile or SaveStyleOrigin()
+        self._workshop = workshop
+        self._is_alone = is_alone
         self._process_checks = of_process
         self._started = format_instant(clock())
         self._since: dict[str, tuple[bool, Instant]] = {}
         self._probed: tuple[float, _Result] | None = None
         self._probing = asyncio.Lock()
+        self._evaluation: asyncio.Task[Readiness] | None = None
+        self._evaluated_at = 0.0
 
     async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         """Check regularly until cancelled."""
@@ -153,39 +174,55 @@ class ReadinessProbe:
             await self.check()
 
     async def check(self) -> Readiness:
+        """
+        Requests within `JOIN_WINDOW` share one evaluation, if it takes that long. Later ones start another at once:
+        with an unresponsive database each takes most of the 2 s that a response may.
+        """
+        now = time.monotonic()
+        if self._evaluation is None or self._evaluation.done() or now - self._evaluated_at >= JOIN_WINDOW:
+            self._evaluation, self._evaluated_at = asyncio.create_task(self._evaluate()), now
+        return await asyncio.shield(self._evaluation)
+
+    async def _evaluate(self) -> Readiness:
         found, database = await asyncio.gather(self._read(), self._probe_write())
-        unread = (False, "can't be read")
-        mirror_since, writes_since = None, None
-        if isinstance(found, _Read):
-            schema, writes = self._schema(found.revision), self._writes(found)
-            mirror, index = await self._mirror(found.success), self._index(found.rebuild)
-            mirror_since = await self._mirror_since(found.success, is_ok=mirror[0])
-            writes_since = self._writes_since(found)
-        else:
-            database, schema, writes, mirror, index = (False, found), unread, unread, unread, unread
+        schema = self._schema(found.revision) if isinstance(found, _Read) else _UNREAD
         database_since = self._silent_since()
+        if isinstance(found, str):
+            database = (False, found)
         if (fault := self._database.file_fault) is not None:
             database, database_since = (False, fault.message), format_instant(fault.detected_at)
+        of_workshop = await self._check_workshop(self._workshop, found) if self._workshop is not None else []
         return Readiness(
             (
                 self._check("database", database, since=database_since),
                 self._check("migrations", schema),
-                self._check("mirror", mirror, since=mirror_since),
-                self._check("planso_login", self._login(), since=self._login_since()),
-                self._check("planso_sessions", self._sessions(), required=False),
-                self._check("planso", self._planso_health(), required=False, since=self._planso_since()),
-                self._check(
-                    "writes",
-                    writes,
-                    required=isinstance(found, _Read) and found.is_workshop_stopped,
-                    since=writes_since,
-                ),
-                self._check("index", index, required=False),
+                *of_workshop,
                 self._check("clock", self._clock_offset(), required=False),
                 *(self._check_process(check) for check in self._process_checks),
             ),
             self._silent_since(),
         )
+
+    async def _check_workshop(self, workshop: CheckedWorkshop, found: _Read | str) -> list[Check]:
+        planso, is_alone = workshop.planso, self._is_alone()
+        mirror, writes, index = _UNREAD, _UNREAD, _UNREAD
+        mirror_since, writes_since = None, None
+        if isinstance(found, _Read):
+            writes, index = self._writes(workshop, found), self._index(found.rebuild)
+            mirror = await self._mirror(workshop, found.success)
+            mirror_since = await self._mirror_since(workshop, found.success, is_ok=mirror[0])
+            writes_since = self._writes_since(found)
+        is_stopped = isinstance(found, _Read) and found.is_workshop_stopped
+        login_since, planso_since = _login_since(planso), _planso_since(planso)
+        return [
+            self._check("mirror", mirror, since=mirror_since, required=is_alone),
+            self._check_sync(workshop, required=is_alone),
+            self._check("planso_login", _login(planso), since=login_since, required=is_alone),
+            self._check("planso_sessions", _sessions(planso), required=False),
+            self._check("planso", self._planso_health(planso), required=False, since=planso_since),
+            self._check("writes", writes, required=is_alone and is_stopped, since=writes_since),
+            self._check("index", index, required=False),
+        ]
 
     def _check(self, name: str, result: _Result, *, required: bool = True, since: Instant | None = None) -> Check:
         """`since`: when the present state began, where that is known better than by checking."""
@@ -198,21 +235,14 @@ class ReadinessProbe:
         self._since[name] = known
         return Check(name, ok, words, known[1], required)
 
-    async def _mirror_since(self, success: StoredRun | None, *, is_ok: bool) -> Instant | None:
+    async def _mirror_since(
+        self, workshop: CheckedWorkshop, success: StoredRun | None, *, is_ok: bool
+    ) -> Instant | None:
         if success is None or success.ended_at is None:
             return self._started
         if is_ok:
             return success.ended_at
-        return format_instant(await self._freshness.stale_after(parse_instant(success.ended_at)))
-
-    def _login_since(self) -> Instant | None:
-        decided_at = self._planso.login_status.decided_at
-        return format_instant(decided_at) if decided_at is not None else None
-
-    def _planso_since(self) -> Instant | None:
-        health = self._planso.health
-        since = health.failing_since or health.answering_since
-        return format_instant(since) if since is not None else None
+        return format_instant(await workshop.freshness.stale_after(parse_instant(success.ended_at)))
 
     def _writes_since(self, found: _Read) -> Instant | None:
         """None while nothing is wrong."""
@@ -226,6 +256,14 @@ class ReadinessProbe:
     def _silent_since(self) -> Instant | None:
         silent = self._database.seconds_silent
         return None if silent is None else format_instant(self._clock() - timedelta(seconds=silent))
+
+    def _check_sync(self, workshop: CheckedWorkshop, *, required: bool) -> Check:
+        stuck = workshop.find_stuck_sync()
+        if stuck is None:
+            return self._check("sync", (True, "runs as scheduled"), required=required)
+        words = f"the scheduled sync is stuck, without progress for {_age(timedelta(seconds=stuck))}"
+        since = format_instant(self._clock() - timedelta(seconds=stuck))
+        return self._check("sync", (False, words), required=required, since=since)
 
     def _check_process(self, check: ProcessCheck) -> Check:
         problem = check.find_problem()
@@ -241,7 +279,8 @@ class ReadinessProbe:
             pending, rebuild = statistics.get_pending(tx), lookup_keys.read_rebuild_progress(tx)
             stops = tuple(write_stops.list_active(tx))
             trial = save_evidence.load_trial(tx)
-            saving = determine_style_status(self._profile.source, self._profile.fingerprint, trial)
+            origin = self._workshop.profile if self._workshop is not None else SaveStyleOrigin()
+            saving = determine_style_status(origin.source, origin.fingerprint, trial)
             return _Read(statistics.get_schema_revision(tx), success, pending, rebuild, stops, saving)
 
         try:
@@ -287,28 +326,17 @@ class ReadinessProbe:
             f"at {revision}, newer than the {head} of this version: another one migrated it; restart with that",
         )
 
-    async def _mirror(self, success: StoredRun | None) -> _Result:
+    async def _mirror(self, workshop: CheckedWorkshop, success: StoredRun | None) -> _Result:
         if success is None or success.ended_at is None:
             return False, "no sync has filled it yet; GET /api/sync/status tells how far it is"
         ended_at = parse_instant(success.ended_at)
         age = _age(self._clock() - ended_at)
-        if await self._freshness.is_stale_given(ended_at):
+        if await workshop.freshness.is_stale_given(ended_at):
             return False, f"stale: the last good sync ended at {success.ended_at}, {age} ago"
         return True, f"the last good sync ended {age} ago"
 
-    def _login(self) -> _Result:
-        if self._planso.login_status.state == "rejected":
-            return False, "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
-        if self._planso.login_status.state != "logged_in":
-            return True, "not tried yet by this process"
-        return True, f"accepted; {self._planso.sessions.status.reason}"
-
-    def _sessions(self) -> _Result:
-        trouble = self._planso.sessions.status.trouble
-        return not trouble, trouble or "stable"
-
-    def _planso_health(self) -> _Result:
-        health = self._planso.health
+    def _planso_health(self, planso: PlansoClient) -> _Result:
+        health = planso.health
         if health.failing_since is not None:
             age = _age(self._clock() - health.failing_since)
             if health.last_failure is RequestOutcome.TOO_LARGE:
@@ -318,8 +346,8 @@ class ReadinessProbe:
             return True, "not asked yet by this process"
         return True, f"answered {_age(self._clock() - health.last_answered_at)} ago"
 
-    def _writes(self, found: _Read) -> _Result:
-        setting = "" if self._write_setting == "on" else f"CONNECTOR_WRITES={self._write_setting}, nothing is sent; "
+    def _writes(self, workshop: CheckedWorkshop, found: _Read) -> _Result:
+        setting = "" if workshop.writes == "on" else f"CONNECTOR_WRITES={workshop.writes}, nothing is sent; "
         pending = self._pending_writes(found.pending)
         if not found.stops:
             return pending[0], f"{setting}{pending[1]}; how this PlanSo saves is {found.saving.state}"
@@ -346,6 +374,29 @@ class ReadinessProbe:
         if rebuild is None:
             return True, "complete"
         return False, f"{describe_rebuild(rebuild)}; it continues automatically; lookups may miss orders until then"
+
+
+def _login(planso: PlansoClient) -> _Result:
+    if planso.login_status.state == "rejected":
+        return False, "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
+    if planso.login_status.state != "logged_in":
+        return True, "not tried yet by this process"
+    return True, f"accepted; {planso.sessions.status.reason}"
+
+
+def _login_since(planso: PlansoClient) -> Instant | None:
+    decided_at = planso.login_status.decided_at
+    return format_instant(decided_at) if decided_at is not None else None
+
+
+def _planso_since(planso: PlansoClient) -> Instant | None:
+    since = planso.health.failing_since or planso.health.answering_since
+    return format_instant(since) if since is not None else None
+
+
+def _sessions(planso: PlansoClient) -> _Result:
+    trouble = planso.sessions.status.trouble
+    return not trouble, trouble or "stable"
 
 
 def _differs(one: Instant, other: Instant) -> bool:

@@ -13,6 +13,9 @@ from planso_connector.domain.errors import TooManyWaiting
 current_key_id: ContextVar[str] = ContextVar("current_key_id", default="")
 """The id of the current request's API key; empty without one."""
 
+current_workshop: ContextVar[str] = ContextVar("current_workshop", default="")
+"""The workshop of the current request."""
+
 while_waiting: ContextVar[AbstractContextManager[object] | None] = ContextVar("while_waiting", default=None)
 """Entered while the current request waits."""
 

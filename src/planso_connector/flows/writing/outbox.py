@@ -1,6 +1,7 @@
 """
-Outbox worker: claim due operations, push them, renew their claims, wake waiting callers. Each claim, renewal and
-release is one transaction; any number of processes may share the database.
+The outbox of one workshop: claim due operations, push them, renew their claims, wake waiting callers. Each claim,
+renewal and release is one transaction; any number of processes may share the database. `workers.outbox_worker` says
+when.
 """
 
 import asyncio
@@ -16,7 +17,6 @@ import structlog
 from planso_connector.domain.clock import Clock, ClockJumps, format_instant
 from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, OperationState
-from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.writing.claim import LEASE_DURATION, Claim, ClaimLost
@@ -30,11 +30,8 @@ log = structlog.get_logger(__name__)
 RENEW_INTERVAL = 3.0
 """Seconds between two renewals of the claims."""
 
-POLL_INTERVAL = 1.0
-"""Seconds between two polls for due operations: postponed, recorded by another process, or left by a dead one."""
-
-STUCK_AFTER = 10.0
-"""Seconds that one iteration of a loop takes at most, plus the database's own time limit."""
+LOAD_INTERVAL = 1.0
+"""Seconds after which a waiting caller's operation is loaded again: another process may have changed it."""
 
 MAX_ORIGINS = 1000
 """How many operations keep the context of the request that recorded them; the log line `operation_recorded` has all."""
@@ -48,6 +45,7 @@ class Outbox:
     `landing_time`: how long after it was sent a request may still take effect in PlanSo. `wait_limit`: how many callers
     may wait at once. `max_pushes`: how many operations are pushed at once. Each attempt waits for `pacer`, and is made
     within `tracing`. Without `can_send`, operations that may have been sent before are looked for, and none is sent.
+    `on_wake` is called when operations may be due: `claim_due` is to be called then.
     """
 
     def __init__(
@@ -60,6 +58,7 @@ class Outbox:
         wait_limit: WaitLimit,
         max_pushes: int,
         pacer: Pacer,
+        on_wake: Callable[[], None] = lambda: None,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
         can_send: bool = True,
     ) -> None:
@@ -75,7 +74,7 @@ class Outbox:
         self._last_holder = self._process
         self._pushes: dict[Claim, asyncio.Task[None]] = {}
         self._claiming: asyncio.Task[list[Operation]] | None = None
-        self._is_woken = asyncio.Event()
+        self._on_wake = on_wake
         self._waiting: dict[str, list[asyncio.Event]] = {}
         self._wait_limit = wait_limit
         self._wait_estimator = WaitEstimator()
@@ -85,8 +84,8 @@ class Outbox:
         self._origins: dict[str, Context] = {}
 
     def wake(self) -> None:
-        """Claim now rather than at the next poll."""
-        self._is_woken.set()
+        """Operations may be due: have them claimed now rather than at the next poll."""
+        self._on_wake()
 
     def notify_recorded(self, operation_id: str) -> None:
         """An operation was recorded: attempt it soon, in the trace context of this request."""
@@ -108,25 +107,10 @@ class Outbox:
         for event in self._waiting.get(operation_id, ()):
             event.set()
 
-    async def run_claim_loop(self, beat: Heartbeat = no_heartbeat) -> None:
-        """Claim and push due operations until cancelled; `close` ends the pushes in progress."""
-        while True:
-            beat(STUCK_AFTER + self._database.max_wait)
-            try:
-                await self._poll()
-            except Exception:
-                log.exception("outbox_fault")
-                await asyncio.sleep(POLL_INTERVAL)
-
-    async def run_renewal_loop(self, beat: Heartbeat = no_heartbeat) -> None:
-        """Renew the claims until cancelled."""
-        while True:
-            beat(STUCK_AFTER + self._database.max_wait)
-            await asyncio.sleep(RENEW_INTERVAL)
-            try:
-                await self._renew_claims()
-            except Exception:
-                log.exception("outbox_fault")
+    @property
+    def is_busy(self) -> bool:
+        """Whether operations are in progress, or callers wait."""
+        return bool(self._pushes or self._waiting or self._claiming is not None)
 
     async def wait_until_settled(
         self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]
@@ -157,7 +141,7 @@ class Outbox:
                 if left <= 0:
                     break
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, POLL_INTERVAL)):
+                    async with asyncio.timeout(min(left, LOAD_INTERVAL)):
                         await changed.wait()
                 changed.clear()
                 operation = await self.load(operation.id)
@@ -189,25 +173,11 @@ class Outbox:
         is_draining = self._drained_by < math.inf
         return is_draining and all(claim.operation.id != operation_id for claim in self._pushes)
 
-    async def _poll(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_INTERVAL):
-                await self._is_woken.wait()
-            is_any_due = True
-        except TimeoutError:
-            is_any_due = False
-            with _logging_errors("outbox_unread"):
-                is_any_due = await self._is_any_due()
-        self._is_woken.clear()
+    async def claim_due(self) -> None:
+        """Claim due operations and push them. Not to be called again before it returned."""
         self._jumps.check()
-        if is_any_due and len(self._pushes) < self._max_pushes and self._drained_by == math.inf:
-            await self._claim()
-
-    async def _is_any_due(self) -> bool:
-        now = format_instant(self._clock())
-        return await self._database.read(lambda tx: operations.is_any_due(tx, now=now, can_send=self._can_send))
-
-    async def _claim(self) -> None:
+        if len(self._pushes) >= self._max_pushes or self._drained_by < math.inf:
+            return
         now = self._clock()
         expires_at = now + LEASE_DURATION
         # A holder for each claim: an attempt that outlived its lease must not settle what was claimed again.
@@ -222,6 +192,7 @@ class Outbox:
         claimed: list[Operation] = []
         with _logging_errors("outbox_not_claimed"):
             claimed = await asyncio.shield(claiming)  # cancelled, it may be committed all the same: see `close`
+        self._claiming = None
         for operation in claimed:
             claim = Claim(
                 self._database,
@@ -256,7 +227,7 @@ class Outbox:
             self.notify_changed(operation_id)
             self.wake()
 
-    async def _renew_claims(self) -> None:
+    async def renew_claims(self) -> None:
         now = self._clock()
         expires_at = now + LEASE_DURATION
         times = {"now": format_instant(now), "until": format_instant(expires_at)}
@@ -282,7 +253,7 @@ class Outbox:
         until = min(self._drained_by, asyncio.get_running_loop().time() + OUTBOX_GRACE)
         while unfinished and (left := until - asyncio.get_running_loop().time()) > 0:
             _, unfinished = await asyncio.wait(unfinished, timeout=min(left, RENEW_INTERVAL))
-            await self._renew_claims()
+            await self.renew_claims()
         for task in unfinished:
             task.cancel()
         if unfinished:

@@ -7,6 +7,7 @@ through a proxy or a browser, so requests with a sign of either are refused.
 
 import ipaddress
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, extract_
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
-from planso_connector.flows.operating.wait_limit import current_key_id
+from planso_connector.flows.operating.wait_limit import current_key_id, current_workshop
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
     LIVENESS_PATH,
@@ -28,6 +29,7 @@ from planso_connector.rest.middleware.route_scopes import (
 )
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.schemas.errors import error_response, http_error_response
+from planso_connector.rest.workshop_flows import WorkshopFlows, Workshops
 
 _CREATE = "Make an API key (`planso-connector keys create`), or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy checks."
 _VIA_PROXY = "Without any API key this machine alone is served, and this came through a proxy. " + _CREATE
@@ -41,10 +43,13 @@ _POLLED_PATHS = MONITORING_PATHS | {LIVENESS_PATH, "/api/sync/status"}
 
 
 class RequestAuthenticator:
-    """`allow_anonymous`: as long as there is no key, anyone is admitted."""
+    """
+    `default`: the workshop of requests without a key. `allow_anonymous`: as long as it has no key, anyone is admitted.
+    """
 
-    def __init__(self, authenticator: Authenticator, *, allow_anonymous: bool) -> None:
+    def __init__(self, authenticator: Authenticator, *, default: str, allow_anonymous: bool) -> None:
         self._authenticator = authenticator
+        self._unrestricted = replace(UNRESTRICTED_CALLER, workshop=default)
         self._allow_anonymous = allow_anonymous
 
     async def authenticate(self, scope: Scope, *, is_monitoring: bool = False) -> Caller:
@@ -60,12 +65,12 @@ class RequestAuthenticator:
         if caller is None:
             if not self._allow_anonymous:
                 _require_local(scope)
-            return UNRESTRICTED_CALLER
+            return self._unrestricted
         return caller
 
 
 class AuthenticationMiddleware:
-    """`on_request` gets the method of each admitted request, before it is handled."""
+    """Admits a request to its caller's workshop. `on_request` gets the method of each, before it is handled."""
 
     def __init__(
         self,
@@ -73,10 +78,12 @@ class AuthenticationMiddleware:
         *,
         authenticator: RequestAuthenticator,
         access_log: AccessLog,
+        workshops: Workshops,
         on_request: Callable[[str], None],
     ) -> None:
         self._app = app
         self._on_request = on_request
+        self._workshops = workshops
         self._authenticate = authenticator.authenticate
         self._access_log = access_log
 
@@ -92,6 +99,7 @@ class AuthenticationMiddleware:
             get_context(scope).route_template = route.template
         try:
             caller = await self._authorize(scope, route)
+            flows = await self._find_flows(scope, caller) if caller is not None else None
         except ConnectorError as error:
             await error_response(error)(scope, receive, send)
             return
@@ -101,8 +109,11 @@ class AuthenticationMiddleware:
         if caller is None or route is None:
             await self._app(scope, receive, send)
             return
-        get_context(scope).caller = caller
-        current_key_id.set(caller.key_id)  # the server runs each request in a context of its own
+        context = get_context(scope)
+        context.caller, context.flows = caller, flows
+        # The server runs each request in a context of its own.
+        current_key_id.set(caller.key_id)
+        current_workshop.set(caller.workshop)
         self._access_log.record_key_use(caller)
         if scope["path"] not in _POLLED_PATHS:
             self._on_request(scope["method"])
@@ -140,6 +151,15 @@ class AuthenticationMiddleware:
             raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(required))
         return caller
 
+    async def _find_flows(self, scope: Scope, caller: Caller) -> WorkshopFlows | None:
+        """
+        Those of the caller's workshop; None where it is not configured. Raises HTTPException (404) where the host name
+        names another one, and StoreUnavailable.
+        """
+        if self._workshops.is_foreign(get_host_label(scope), caller.workshop):
+            raise HTTPException(404, _NOT_FOUND)
+        return self._workshops.find_open(caller.workshop) or await self._workshops.open(caller.workshop)
+
     def _record_access(self, scope: Scope, route: MatchedRoute, caller: Caller, status: int) -> None:
         """The orders that the response showed, 412 too; else the one of the path."""
         name = f"{scope['method']} {route.template}"
@@ -175,6 +195,12 @@ def _require_local(scope: Scope) -> None:
         raise HTTPException(421, _FOREIGN_HOST)
     if b"origin" in headers and headers[b"origin"].partition(b"://")[2] != host:
         raise HTTPException(403, _FOREIGN_ORIGIN)
+
+
+def get_host_label(scope: Scope) -> str:
+    """The first label of the host name that was asked for, `reit` in `reit.connectors.example`; empty for none."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return _get_host_name(host).partition(".")[0]
 
 
 @lru_cache(maxsize=256)

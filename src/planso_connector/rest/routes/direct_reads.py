@@ -13,12 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import ConnectorError
-from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.order_bodies import LARGE_LIST, render_list, render_order
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.orders_query import OrdersQuery
 from planso_connector.rest.routes.write_headers import matches_etag
+from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.store.engine.database import ReadLater
 
 ORDER, LIST = "/api/orders/{order_id}", "/api/orders"
@@ -30,16 +29,8 @@ _Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 class DirectReadsMiddleware:
     """`on_routed` gets method and route of each request that is answered here, which no router sees."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        queries: OrderQueries,
-        freshness: Freshness,
-        on_routed: Callable[[str, str], None] | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, on_routed: Callable[[str, str], None] | None = None) -> None:
         self._app = app
-        self._queries, self._freshness = queries, freshness
         self._on_routed = on_routed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,12 +44,15 @@ class DirectReadsMiddleware:
 
     def _answer(self, scope: Scope) -> _Response | None:
         """None where the route has to answer."""
-        route = get_context(scope).route_template
+        context = get_context(scope)
+        route, flows = context.route_template, context.flows
+        if flows is None:
+            return None
         try:
             if route == ORDER:
-                response = self._get_order(scope)
+                response = _get_order(scope, flows)
             elif route == LIST:
-                response = self._find_orders(scope)
+                response = _find_orders(scope, flows)
             else:
                 return None
         except (ReadLater, ConnectorError, ValueError):
@@ -67,37 +61,39 @@ class DirectReadsMiddleware:
             self._on_routed(scope["method"], route)
         return response
 
-    def _get_order(self, scope: Scope) -> _Response | None:
-        text = scope["path"].rpartition("/")[2]
-        stale_from = self._freshness.stale_from_now()
-        if scope["query_string"] or stale_from is None or not text.isascii() or not text.isdigit() or text[0] == "0":
-            return None
-        if len(text) > len(str(values.MAX_ID)) or (order_id := int(text)) > values.MAX_ID:
-            return None
-        stored = self._queries.get_order_now(order_id)
-        etag = f'"{stored.order.tag}"'
-        for name, value in scope["headers"]:
-            if name == b"if-none-match" and matches_etag(value.decode("latin-1"), etag):
-                return 304, [(b"etag", etag.encode())], b""
-        body = render_order(stored, "", stale=self._freshness.now() > stale_from)
-        return 200, [*_content_headers(body), (b"etag", etag.encode())], body
 
-    def _find_orders(self, scope: Scope) -> _Response | None:
-        stale_from = self._freshness.stale_from_now()
-        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="strict")
-        given = dict(pairs)
-        if stale_from is None or len(given) < len(pairs) or not given.keys() <= OrdersQuery.model_fields.keys():
-            return None
-        query = OrdersQuery.model_validate(given)
-        filters = query.to_filters()
-        if query.total or query.fields or query.limit > LARGE_LIST or not filters.is_by_index:
-            return None
-        page = self._queries.find_now(filters)
-        if page.rebuild is not None:
-            return None
-        body = render_list(page, "", {}, stale=self._freshness.now() > stale_from)
-        get_context(scope).shown_order_ids = tuple(order.id for order in page.documents)
-        return 200, _content_headers(body), body
+def _get_order(scope: Scope, flows: WorkshopFlows) -> _Response | None:
+    text = scope["path"].rpartition("/")[2]
+    stale_from = flows.freshness.stale_from_now()
+    if scope["query_string"] or stale_from is None or not text.isascii() or not text.isdigit() or text[0] == "0":
+        return None
+    if len(text) > len(str(values.MAX_ID)) or (order_id := int(text)) > values.MAX_ID:
+        return None
+    stored = flows.order_queries.get_order_now(order_id)
+    etag = f'"{stored.order.tag}"'
+    for name, value in scope["headers"]:
+        if name == b"if-none-match" and matches_etag(value.decode("latin-1"), etag):
+            return 304, [(b"etag", etag.encode())], b""
+    body = render_order(stored, "", stale=flows.freshness.now() > stale_from)
+    return 200, [*_content_headers(body), (b"etag", etag.encode())], body
+
+
+def _find_orders(scope: Scope, flows: WorkshopFlows) -> _Response | None:
+    stale_from = flows.freshness.stale_from_now()
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="strict")
+    given = dict(pairs)
+    if stale_from is None or len(given) < len(pairs) or not given.keys() <= OrdersQuery.model_fields.keys():
+        return None
+    query = OrdersQuery.model_validate(given)
+    filters = query.to_filters()
+    if query.total or query.fields or query.limit > LARGE_LIST or not filters.is_by_index:
+        return None
+    page = flows.order_queries.find_now(filters)
+    if page.rebuild is not None:
+        return None
+    body = render_list(page, "", {}, stale=flows.freshness.now() > stale_from)
+    get_context(scope).shown_order_ids = tuple(order.id for order in page.documents)
+    return 200, _content_headers(body), body
 
 
 def _content_headers(body: bytes) -> list[tuple[bytes, bytes]]:

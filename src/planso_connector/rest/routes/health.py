@@ -1,6 +1,5 @@
 """/health: liveness and readiness."""
 
-import asyncio
 from dataclasses import asdict
 from typing import Literal
 
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
+from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import RETRY_AFTER
@@ -20,7 +19,7 @@ class Check(BaseModel):
     """One readiness check."""
 
     name: str = described(
-        "`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
+        "`database`, `migrations`, `mirror`, `sync`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
         "`index`, `clock`, `workers` or `log`.",
         "database",
     )
@@ -52,30 +51,9 @@ _NOT_READY = build_example(
 )
 
 
-JOIN_WINDOW = 0.25
-"""Seconds after the start of an evaluation within which other requests share it."""
-
-
-class _SharedEvaluation:
-    """
-    Requests within `JOIN_WINDOW` share one evaluation, if it takes that long. Later ones start another at once: with an
-    unresponsive database each takes most of the 2 s that a response may.
-    """
-
-    def __init__(self, probe: ReadinessProbe) -> None:
-        self._probe = probe
-        self._task: asyncio.Task[Readiness] | None = None
-        self._began = 0.0
-
-    async def check(self) -> Readiness:
-        now = asyncio.get_running_loop().time()
-        if self._task is None or self._task.done() or now - self._began >= JOIN_WINDOW:
-            self._task, self._began = asyncio.create_task(self._probe.check()), now
-        return await asyncio.shield(self._task)
-
-
-def routes(probe: ReadinessProbe) -> APIRouter:
-    router, evaluation = make_router("/health", "health"), _SharedEvaluation(probe)
+def routes(process: ReadinessProbe) -> APIRouter:
+    """`process` answers requests without an API key."""
+    router = make_router("/health", "health")
 
     @router.get(
         "/live",
@@ -110,7 +88,8 @@ def routes(probe: ReadinessProbe) -> APIRouter:
         order's writes are stopped, or the search index is being rebuilt. Only callers with an API key get what is
         wrong; that the database does not answer is visible to all.
         """
-        readiness = await evaluation.check()
+        flows = get_context(request.scope).flows
+        readiness = await (process if flows is None else flows.readiness).check()
         is_ready, silent_since, checks = readiness.is_ready, readiness.silent_since, readiness.checks
         message = "; ".join(f"{check.name}: {check.words}" for check in checks if not check.ok)
         if get_context(request.scope).caller is None:

@@ -12,8 +12,8 @@ from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.language import Language
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.recognition.matching import Match
-from planso_connector.flows.querying.lookup import LookupRequest, LookupResult, LookupService
-from planso_connector.rest.request_context import OrdersResponse
+from planso_connector.flows.querying.lookup import LookupRequest, LookupResult
+from planso_connector.rest.request_context import Flows, OrdersResponse
 from planso_connector.rest.routes.language import language_headers, response_language
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures
@@ -87,7 +87,7 @@ class _WhichOrders:
     limit: Annotated[int, Query(ge=1, le=50, description="Orders in the answer.")] = 5
 
 
-def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
+def routes(*, shows_all: bool) -> APIRouter:
     """`shows_all`: answers have personal data that was not asked for too."""
     router = make_router("/api/lookup", "lookup")
 
@@ -100,6 +100,7 @@ def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
         | document_failures(422, 503, invalid=_NOTHING_ASKED),
     )
     async def look_up_orders(
+        flows: Flows,
         request: Annotated[LookupRequest, Depends(_request)],
         which: Annotated[_WhichOrders, Depends()],
         language: Annotated[Language, Depends(response_language)],
@@ -109,7 +110,7 @@ def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
         digits of a phone number. The answer has no more personal data than was asked for. While the search index is
         being rebuilt, as after an upgrade, nothing is certain, and where nothing fits the answer is 503.
         """
-        result = await lookup.find(request, archived=which.archived, limit=which.limit, language=language)
+        result = await flows.lookup.find(request, archived=which.archived, limit=which.limit, language=language)
         order_ids = [match.order_id for match in result.matches]
         return OrdersResponse(to_json(_body(result, shows_all=shows_all)), order_ids, language_headers(language))
 

@@ -13,11 +13,10 @@ from planso_connector.domain import values
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import Invalid, NotFound, Problem
 from planso_connector.domain.operation import Operation, OperationState
-from planso_connector.flows.writing.dry_run import DryRun, Preview
-from planso_connector.flows.writing.write import WriteService
+from planso_connector.flows.writing.dry_run import Preview
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute
-from planso_connector.rest.request_context import OrdersResponse, get_caller
+from planso_connector.rest.request_context import Flows, OrdersResponse, get_caller
 from planso_connector.rest.routes.order_writes import (
     ACCEPTED_RESPONSE,
     FAILURES,
@@ -25,7 +24,7 @@ from planso_connector.rest.routes.order_writes import (
     DryRunParam,
     IfMatchParam,
     WriteHeadersParam,
-    WriteResponder,
+    carry_out,
     document_write_failures,
 )
 from planso_connector.rest.routes.router import make_router
@@ -77,15 +76,15 @@ OperationId = Annotated[
 ]
 
 
-def routes(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> list[APIRouter]:
+def routes() -> list[APIRouter]:
     read_router, router = make_router(_PREFIX, "operations"), make_router(_PREFIX, "operations", JsonRoute)
-    _add_reads(read_router, writer)
-    _add_cancel_and_undo(router, writer, dry_run, responder)
-    _add_restore(router, writer, dry_run, responder)
+    _add_reads(read_router)
+    _add_cancel_and_undo(router)
+    _add_restore(router)
     return [read_router, router]
 
 
-def _add_reads(router: APIRouter, writer: WriteService) -> None:
+def _add_reads(router: APIRouter) -> None:
     @router.get(
         "",
         summary="List operations",
@@ -95,6 +94,7 @@ def _add_reads(router: APIRouter, writer: WriteService) -> None:
         | document_failures(422, 503, invalid=_INVALID_STATE),
     )
     async def list_operations(
+        flows: Flows,
         request: Request,
         order_id: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="Those of one order.")] = None,
         state: Annotated[OperationState | None, Query(description="Those in one state.")] = None,
@@ -103,7 +103,7 @@ def _add_reads(router: APIRouter, writer: WriteService) -> None:
     ) -> Response:
         """Newest first."""
         before = _parse_cursor(cursor) if cursor else None
-        found = list(await writer.list_operations(order_id, state, before, limit + 1))
+        found = list(await flows.writer.list_operations(order_id, state, before, limit + 1))
         page = found[:limit]
         next_cursor = cursors.encode([str(page[-1].created_at), page[-1].id]) if len(found) > limit else None
         caller = get_caller(request)
@@ -119,18 +119,20 @@ def _add_reads(router: APIRouter, writer: WriteService) -> None:
         responses=document_success(operation=build_example(responses.OperationAnswer))
         | document_failures(404, 422, 503, invalid=_INVALID_WAIT, shown=_NO_OPERATION),
     )
-    async def get_operation(request: Request, operation_id: OperationId, wait: WaitParam = None) -> Response:
+    async def get_operation(
+        flows: Flows, request: Request, operation_id: OperationId, wait: WaitParam = None
+    ) -> Response:
         """
         The state of a write. With `wait` the answer comes when it is settled or the time is up. Without `orders:read`
         other callers' writes are 404.
         """
-        caller, operation = get_caller(request), await writer.get_operation(operation_id)
+        caller, operation = get_caller(request), await flows.writer.get_operation(operation_id)
         if not disclosure.can_see_operation(operation, caller):
             raise NotFound(f"There is no operation {operation_id}.")
-        return _operation_response(await writer.wait_until_settled(operation, wait or 0.0), caller)
+        return _operation_response(await flows.writer.wait_until_settled(operation, wait or 0.0), caller)
 
 
-def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
+def _add_cancel_and_undo(router: APIRouter) -> None:
     @router.post(
         "/{operation_id}/cancel",
         summary="Cancel operation",
@@ -139,12 +141,12 @@ def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRu
         responses=document_success(cancelled=build_example(responses.OperationAnswer))
         | document_failures(404, 409, 422, 503, invalid=_INVALID_ID, shown=_TOO_LATE | _NO_OPERATION),
     )
-    async def cancel_operation(request: Request, operation_id: OperationId) -> Response:
+    async def cancel_operation(flows: Flows, request: Request, operation_id: OperationId) -> Response:
         """
         Cancels a pending write of which nothing was sent: it is `refused` then. Later it is 409. Without `orders:read`
         another caller's `asked` is empty.
         """
-        return _operation_response(await writer.cancel(operation_id), get_caller(request))
+        return _operation_response(await flows.writer.cancel(operation_id), get_caller(request))
 
     @router.post(
         "/{operation_id}/undo",
@@ -156,7 +158,11 @@ def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRu
         | document_write_failures(*FAILURES, invalid=_INVALID_ID, shown=_NO_UNDO | _NO_OPERATION),
     )
     async def undo_operation(
-        operation_id: OperationId, headers: WriteHeadersParam, if_match: IfMatchParam, is_dry_run: DryRunParam = False
+        flows: Flows,
+        operation_id: OperationId,
+        headers: WriteHeadersParam,
+        if_match: IfMatchParam,
+        is_dry_run: DryRunParam = False,
     ) -> Response:
         """
         A new operation that writes back what the fields held before a confirmed update. Fields that somebody changed
@@ -165,15 +171,15 @@ def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRu
 
         async def preview() -> Preview:
             try:
-                return await dry_run.undo(await writer.get_undoable(operation_id))
+                return await flows.dry_run.undo(await flows.writer.get_undoable(operation_id))
             except Invalid as error:
                 raise disclosure.redact_error(error, headers.caller, is_from_request=False) from None
 
-        write = partial(writer.undo, operation_id, headers.build_request(if_match=if_match))
-        return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
+        write = partial(flows.writer.undo, operation_id, headers.build_request(if_match=if_match))
+        return await carry_out(write, preview, flows, headers, is_dry_run=is_dry_run)
 
 
-def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
+def _add_restore(router: APIRouter) -> None:
     @router.post(
         "/{operation_id}/restore",
         summary="Write a damaged order's values back",
@@ -186,6 +192,7 @@ def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, respo
         ),
     )
     async def restore_operation(
+        flows: Flows,
         operation_id: OperationId,
         headers: WriteHeadersParam,
         body: Annotated[Restore | None, Body(openapi_examples=build_examples(one_field={"only": ["Telefon"]}))] = None,
@@ -199,10 +206,10 @@ def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, respo
         only = body.only if body is not None else []
 
         async def preview() -> Preview:
-            return await dry_run.restore(await writer.get_operation(operation_id), only)
+            return await flows.dry_run.restore(await flows.writer.get_operation(operation_id), only)
 
-        write = partial(writer.restore, operation_id, only, headers.build_request())
-        return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
+        write = partial(flows.writer.restore, operation_id, only, headers.build_request())
+        return await carry_out(write, preview, flows, headers, is_dry_run=is_dry_run)
 
 
 def _operation_response(operation: Operation, caller: Caller) -> Response:

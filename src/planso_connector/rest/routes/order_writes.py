@@ -29,11 +29,11 @@ from planso_connector.domain.order import OrderDocument
 from planso_connector.domain.saving.appending import is_append
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.querying.orders import OrderQueries
-from planso_connector.flows.writing.dry_run import DryRun, Preview
-from planso_connector.flows.writing.write import WriteResult, WriteService
+from planso_connector.flows.writing.dry_run import Preview
+from planso_connector.flows.writing.write import WriteResult
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute, MergePatchRoute
-from planso_connector.rest.request_context import OrdersResponse
+from planso_connector.rest.request_context import Flows, OrdersResponse
 from planso_connector.rest.routes.orders import OrderId
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.sent_back import make_sent_back_route
@@ -48,6 +48,7 @@ from planso_connector.rest.schemas.errors import (
     error_response,
 )
 from planso_connector.rest.schemas.examples import Responses, build_examples, document_headers, document_success
+from planso_connector.rest.workshop_flows import WorkshopFlows
 
 log = structlog.get_logger(__name__)
 
@@ -136,71 +137,67 @@ _REPEATED = (
 )
 
 
-class WriteResponder:
-    """Carries out a write or its dry run, and turns the result into a response."""
+async def carry_out(
+    write: Callable[[], Awaitable[WriteResult]],
+    preview: Callable[[], Awaitable[Preview]],
+    flows: WorkshopFlows,
+    headers: WriteHeaders,
+    notes: str = "",
+    *,
+    is_dry_run: bool,
+) -> Response:
+    """
+    Carry out a write or its dry run. A dry run responds with the preview. A write responds with its operation: 200
+    confirmed, 202 pending, else its error; while CONNECTOR_WRITES is `shadow`, 503 with the preview.
+    """
+    if is_dry_run:
+        return _preview_response(await preview(), notes, headers)
+    try:
+        result = await write()
+    except WritesShadowed as error:
+        shadowed = await preview()
+        log.info("write_shadowed", order_id=shadowed.order_id, controls=list(shadowed.controls))
+        return _preview_response(shadowed, notes, headers, error)
+    return await _operation_response(result, flows.order_queries, headers)
 
-    def __init__(self, orders: OrderQueries) -> None:
-        self._orders = orders
 
-    async def respond(
-        self,
-        write: Callable[[], Awaitable[WriteResult]],
-        preview: Callable[[], Awaitable[Preview]],
-        headers: WriteHeaders,
-        notes: str = "",
-        *,
-        is_dry_run: bool,
-    ) -> Response:
-        """
-        A dry run responds with the preview. A write responds with its operation: 200 confirmed, 202 pending, else its
-        error; while CONNECTOR_WRITES is `shadow`, 503 with the preview.
-        """
-        if is_dry_run:
-            return _preview_response(await preview(), notes, headers)
-        try:
-            result = await write()
-        except WritesShadowed as error:
-            shadowed = await preview()
-            log.info("write_shadowed", order_id=shadowed.order_id, controls=list(shadowed.controls))
-            return _preview_response(shadowed, notes, headers, error)
-        return await self._operation_response(result, headers)
+async def _operation_response(result: WriteResult, orders: OrderQueries, headers: WriteHeaders) -> Response:
+    caller, operation = headers.caller, result.operation
+    message = disclosure.build_message(operation, caller)
+    response_headers = {**headers.preferences.applied, "Operation-Id": operation.id}
+    if result.is_replayed:
+        response_headers["Idempotency-Replayed"] = "true"
+        if headers.idempotency_key is None:
+            message = f"{_REPEATED.format(operation.id)} {message}".strip()
+    if operation.state is OperationState.PENDING:
+        assert operation.deadline_at is not None, "accepted writes have a deadline"
+        until = f"{operation.deadline_at[:19]}Z"
+        accepted = f"On disk here. PlanSo has not confirmed it yet; it is tried until {until}. {message}"
+        body = {
+            "success": True,
+            "message": accepted.strip(),
+            "order_id": operation.order_id,
+            "operation_id": operation.id,
+            "state": operation.state,
+        }
+        return JSONResponse(body, 202, {**response_headers, "Location": f"/api/operations/{operation.id}"})
+    if operation.state is OperationState.CONFIRMED:
+        body = {"success": True, "message": message, "order_id": operation.order_id}
+        return JSONResponse(body, headers=response_headers)
+    error = disclosure.build_error(operation, caller)
+    shows_order = isinstance(error, EditConflict) and disclosure.can_read_orders(caller)
+    order = await _load_order(operation, orders) if shows_order else None
+    response = error_response(error, order, message=message, language=headers.language)
+    response.headers.update(response_headers)
+    return response
 
-    async def _operation_response(self, result: WriteResult, headers: WriteHeaders) -> Response:
-        caller, operation = headers.caller, result.operation
-        message = disclosure.build_message(operation, caller)
-        response_headers = {**headers.preferences.applied, "Operation-Id": operation.id}
-        if result.is_replayed:
-            response_headers["Idempotency-Replayed"] = "true"
-            if headers.idempotency_key is None:
-                message = f"{_REPEATED.format(operation.id)} {message}".strip()
-        if operation.state is OperationState.PENDING:
-            assert operation.deadline_at is not None, "accepted writes have a deadline"
-            until = f"{operation.deadline_at[:19]}Z"
-            accepted = f"On disk here. PlanSo has not confirmed it yet; it is tried until {until}. {message}"
-            body = {
-                "success": True,
-                "message": accepted.strip(),
-                "order_id": operation.order_id,
-                "operation_id": operation.id,
-                "state": operation.state,
-            }
-            return JSONResponse(body, 202, {**response_headers, "Location": f"/api/operations/{operation.id}"})
-        if operation.state is OperationState.CONFIRMED:
-            body = {"success": True, "message": message, "order_id": operation.order_id}
-            return JSONResponse(body, headers=response_headers)
-        error = disclosure.build_error(operation, caller)
-        shows_order = isinstance(error, EditConflict) and disclosure.can_read_orders(caller)
-        order = await self._load_order(operation) if shows_order else None
-        response = error_response(error, order, message=message, language=headers.language)
-        response.headers.update(response_headers)
-        return response
 
-    async def _load_order(self, operation: Operation) -> OrderDocument | None:
-        assert operation.order_id is not None, "a create has no conflict"
-        try:
-            return (await self._orders.get_order(operation.order_id)).order
-        except (NotFound, StoreUnavailable):
-            return None
+async def _load_order(operation: Operation, orders: OrderQueries) -> OrderDocument | None:
+    assert operation.order_id is not None, "a create has no conflict"
+    try:
+        return (await orders.get_order(operation.order_id)).order
+    except (NotFound, StoreUnavailable):
+        return None
 
 
 def _preview_response(
@@ -235,89 +232,81 @@ def _check_fields(caller: Caller, requested: Iterable[str]) -> None:
         raise NotAllowed(f"{names}: {', '.join(sorted(APPOINTMENT_PATHS))}.", Scope.ORDERS_WRITE)
 
 
-class UpdateHandler:
-    """Handles PUT and PATCH, which differ in what null means."""
+async def _update(
+    flows: WorkshopFlows,
+    order_id: int,
+    body: requests.WriteBody,
+    headers: WriteHeaders,
+    if_match: str | None,
+    *,
+    null_clears: bool,
+    is_dry_run: bool,
+    signed: bool,
+) -> Response:
+    """PUT and PATCH, which differ in what null means."""
+    repeated = read_only.get_read_only_members(body)
+    unknown = {path: value for path, value in body.get_unknown_members().items() if path not in repeated}
+    requested = body.get_changes(null_clears=null_clears)
+    _check_fields(headers.caller, requested)
+    untouched: Sequence[str] = ()
+    if repeated:
+        orders = flows.order_queries
+        untouched = await _compare(orders, order_id, repeated, requested, headers.caller, null_clears=null_clears)
+        requested = {path: value for path, value in requested.items() if path not in untouched}
+    left_out = {
+        "not known here": [*unknown],
+        "read only": sorted(repeated),
+        "not held by its own label": untouched,
+        "as it is, since no request may set it so": headers.unwritable_members,
+    }
+    notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
+    if signed and not any(map(is_append, requested)):
+        names = ", ".join(field.name for field in APPEND_FIELDS)
+        message = MESSAGES["nothing_to_sign"].format(names=names)
+        raise Invalid([Problem.of(("query", "signed"), message, "nothing_to_sign")])
+    request = headers.build_request(notes=notes, if_match=if_match, signed=signed)
 
-    def __init__(self, orders: OrderQueries, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
-        self._orders = orders
-        self._writer = writer
-        self._dry_run = dry_run
-        self._responder = responder
+    async def preview() -> Preview:
+        await flows.writer.check(Action.UPDATE, order_id, requested, request)
+        return await flows.dry_run.update(order_id, flows.writer.sign_lines(requested, request))
 
-    async def __call__(
-        self,
-        order_id: int,
-        body: requests.WriteBody,
-        headers: WriteHeaders,
-        if_match: str | None,
-        *,
-        null_clears: bool,
-        is_dry_run: bool,
-        signed: bool,
-    ) -> Response:
-        repeated = read_only.get_read_only_members(body)
-        unknown = {path: value for path, value in body.get_unknown_members().items() if path not in repeated}
-        requested = body.get_changes(null_clears=null_clears)
-        _check_fields(headers.caller, requested)
-        untouched: Sequence[str] = ()
-        if repeated:
-            untouched = await self._compare(order_id, repeated, requested, headers.caller, null_clears=null_clears)
-            requested = {path: value for path, value in requested.items() if path not in untouched}
-        left_out = {
-            "not known here": [*unknown],
-            "read only": sorted(repeated),
-            "not held by its own label": untouched,
-            "as it is, since no request may set it so": headers.unwritable_members,
-        }
-        notes = requests.describe_left_out(left_out, unknown, strict=headers.preferences.is_strict)
-        if signed and not any(map(is_append, requested)):
-            names = ", ".join(field.name for field in APPEND_FIELDS)
-            message = MESSAGES["nothing_to_sign"].format(names=names)
-            raise Invalid([Problem.of(("query", "signed"), message, "nothing_to_sign")])
-        request = headers.build_request(notes=notes, if_match=if_match, signed=signed)
-
-        async def preview() -> Preview:
-            await self._writer.check(Action.UPDATE, order_id, requested, request)
-            return await self._dry_run.update(order_id, self._writer.sign_lines(requested, request))
-
-        write = partial(self._writer.update, order_id, requested, request)
-        return await self._responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
-
-    async def _compare(
-        self,
-        order_id: int,
-        repeated: Mapping[str, Any],
-        requested: Mapping[str, Value],
-        caller: Caller,
-        *,
-        null_clears: bool,
-    ) -> Sequence[str]:
-        """
-        The fields to be left alone when an order is sent back. Raises Invalid for read-only members that differ from
-        the order's, NotFound, MirrorNotFilled.
-        """
-        if not disclosure.can_read_orders(caller):
-            raise Invalid(read_only.refuse_all(repeated))
-        order = json.loads((await self._orders.get_order(order_id)).order.document)
-        problems = read_only.find_differences(repeated, order, null_clears=null_clears, writes=bool(requested))
-        if problems:
-            raise Invalid(problems)
-        return read_only.find_untouched(requested, order)
+    write = partial(flows.writer.update, order_id, requested, request)
+    return await carry_out(write, preview, flows, headers, notes, is_dry_run=is_dry_run)
 
 
-def routes(orders: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
-    responder = WriteResponder(orders)
-    handle_update = UpdateHandler(orders, writer, dry_run, responder)
-    router = make_router(_PREFIX, "orders", make_sent_back_route(JsonRoute, orders))
-    _add_update(router, handle_update)
-    _add_create(router, writer, dry_run, responder)
-    _add_delete(router, writer, dry_run, responder)
-    patch_router = make_router(_PREFIX, "orders", make_sent_back_route(MergePatchRoute, orders))
-    _add_patch(patch_router, handle_update)
+async def _compare(
+    orders: OrderQueries,
+    order_id: int,
+    repeated: Mapping[str, Any],
+    requested: Mapping[str, Value],
+    caller: Caller,
+    *,
+    null_clears: bool,
+) -> Sequence[str]:
+    """
+    The fields to be left alone when an order is sent back. Raises Invalid for read-only members that differ from the
+    order's, NotFound, MirrorNotFilled.
+    """
+    if not disclosure.can_read_orders(caller):
+        raise Invalid(read_only.refuse_all(repeated))
+    order = json.loads((await orders.get_order(order_id)).order.document)
+    problems = read_only.find_differences(repeated, order, null_clears=null_clears, writes=bool(requested))
+    if problems:
+        raise Invalid(problems)
+    return read_only.find_untouched(requested, order)
+
+
+def routes() -> list[APIRouter]:
+    router = make_router(_PREFIX, "orders", make_sent_back_route(JsonRoute))
+    _add_update(router)
+    _add_create(router)
+    _add_delete(router)
+    patch_router = make_router(_PREFIX, "orders", make_sent_back_route(MergePatchRoute))
+    _add_patch(patch_router)
     return [router, patch_router]
 
 
-def _add_update(router: APIRouter, handle_update: UpdateHandler) -> None:
+def _add_update(router: APIRouter) -> None:
     @router.put(
         "/{order_id}",
         summary="Update order",
@@ -326,6 +315,7 @@ def _add_update(router: APIRouter, handle_update: UpdateHandler) -> None:
         responses=_UPDATE_RESPONSES,
     )
     async def update_order(
+        flows: Flows,
         order_id: OrderId,
         body: Annotated[requests.UpdateOrder, Body(openapi_examples=build_examples(**requests.UPDATE_EXAMPLES))],
         headers: WriteHeadersParam,
@@ -341,12 +331,12 @@ def _add_update(router: APIRouter, handle_update: UpdateHandler) -> None:
         if body.order_id != order_id:
             message = MESSAGES["order_id_mismatch"].format(order_id=order_id)
             raise Invalid([Problem.of(("body", "order_id"), message, "order_id_mismatch")])
-        return await handle_update(
-            order_id, body, headers, if_match, null_clears=False, is_dry_run=is_dry_run, signed=signed
+        return await _update(
+            flows, order_id, body, headers, if_match, null_clears=False, is_dry_run=is_dry_run, signed=signed
         )
 
 
-def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
+def _add_create(router: APIRouter) -> None:
     @router.post(
         "",
         summary="Create order",
@@ -355,6 +345,7 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
         responses=_CREATE_RESPONSES,
     )
     async def create_order(
+        flows: Flows,
         body: Annotated[requests.CreateOrder, Body(openapi_examples=build_examples(**requests.CREATE_EXAMPLES))],
         headers: WriteHeadersParam,
         is_dry_run: DryRunParam = False,
@@ -372,16 +363,16 @@ def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
         read_only.refuse_other_plate(unknown, requested)
 
         async def preview() -> Preview:
-            checked = await writer.check(Action.CREATE, None, requested, headers.build_request())
-            created = await dry_run.create(requested)
+            checked = await flows.writer.check(Action.CREATE, None, requested, headers.build_request())
+            created = await flows.dry_run.create(requested)
             return replace(created, notes=(*created.notes, *([RequestNote(checked)] if checked else [])))
 
         request = headers.build_request(notes=notes, unknown=unknown)
-        write = partial(writer.create, requested, request)
-        return await responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
+        write = partial(flows.writer.create, requested, request)
+        return await carry_out(write, preview, flows, headers, notes, is_dry_run=is_dry_run)
 
 
-def _add_delete(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
+def _add_delete(router: APIRouter) -> None:
     @router.delete(
         "/{order_id}",
         summary="Delete order",
@@ -390,20 +381,24 @@ def _add_delete(router: APIRouter, writer: WriteService, dry_run: DryRun, respon
         responses=_DELETE_RESPONSES,
     )
     async def delete_order(
-        order_id: OrderId, headers: WriteHeadersParam, if_match: IfMatchParam, is_dry_run: DryRunParam = False
+        flows: Flows,
+        order_id: OrderId,
+        headers: WriteHeadersParam,
+        if_match: IfMatchParam,
+        is_dry_run: DryRunParam = False,
     ) -> Response:
         """Deletes the order in PlanSo and checks that it is gone. Its row here stays, marked deleted."""
         request = headers.build_request(if_match=if_match)
 
         async def preview() -> Preview:
-            await writer.check(Action.DELETE, order_id, {}, request)
-            return await dry_run.delete(order_id)
+            await flows.writer.check(Action.DELETE, order_id, {}, request)
+            return await flows.dry_run.delete(order_id)
 
-        write = partial(writer.delete, order_id, request)
-        return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
+        write = partial(flows.writer.delete, order_id, request)
+        return await carry_out(write, preview, flows, headers, is_dry_run=is_dry_run)
 
 
-def _add_patch(router: APIRouter, handle_update: UpdateHandler) -> None:
+def _add_patch(router: APIRouter) -> None:
     @router.patch(
         "/{order_id}",
         summary="Patch order",
@@ -412,6 +407,7 @@ def _add_patch(router: APIRouter, handle_update: UpdateHandler) -> None:
         responses=_UPDATE_RESPONSES,
     )
     async def patch_order(
+        flows: Flows,
         order_id: OrderId,
         body: Annotated[
             requests.PatchOrder,
@@ -423,6 +419,6 @@ def _add_patch(router: APIRouter, handle_update: UpdateHandler) -> None:
         signed: SignedParam = False,
     ) -> Response:
         """As PUT, but null clears: numbers, ids and flags too."""
-        return await handle_update(
-            order_id, body, headers, if_match, null_clears=True, is_dry_run=is_dry_run, signed=signed
+        return await _update(
+            flows, order_id, body, headers, if_match, null_clears=True, is_dry_run=is_dry_run, signed=signed
         )

@@ -14,16 +14,17 @@ from pydantic_core import PydanticCustomError
 from planso_connector.domain import values
 from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.domain.part import count_missing
-from planso_connector.flows.querying.freshness import NEVER_FILLED, Freshness
-from planso_connector.flows.querying.orders import PARTLY_FILLED, OrderQueries
+from planso_connector.flows.querying.freshness import NEVER_FILLED
+from planso_connector.flows.querying.orders import PARTLY_FILLED
 from planso_connector.rest.order_bodies import LARGE_LIST, render_list, render_order
-from planso_connector.rest.request_context import OrdersResponse
+from planso_connector.rest.request_context import Flows, OrdersResponse
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.routes.write_headers import matches_etag
 from planso_connector.rest.schemas import responses, sections
 from planso_connector.rest.schemas.errors import INVALID_DATE, INVALID_ORDER_ID, document_failures
 from planso_connector.rest.schemas.examples import build_example, document_headers, document_success
+from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.store.history import HistoryEntry
 
 _PREFIX = "/api/orders"
@@ -56,16 +57,11 @@ SectionName = Annotated[
 ]
 
 
-def routes(queries: OrderQueries, freshness: Freshness) -> list[APIRouter]:
-    return [
-        _list_router(queries, freshness),
-        _order_router(freshness),
-        _parts_and_sections_router(queries),
-        _history_router(queries),
-    ]
+def routes() -> list[APIRouter]:
+    return [_list_router(), _order_router(), _parts_and_sections_router(), _history_router()]
 
 
-def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
+def _list_router() -> APIRouter:
     router, large_lists = make_router(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(MAX_LARGE_LISTS)
 
     @router.get(
@@ -81,39 +77,39 @@ def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
         )
         | document_failures(422, 503, invalid=_INVALID_AFTER),
     )
-    async def list_orders(query: Annotated[OrdersQuery, Query()]) -> Response:
+    async def list_orders(flows: Flows, query: Annotated[OrdersQuery, Query()]) -> Response:
         """
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
         """
         async with large_lists if query.limit > LARGE_LIST else nullcontext():
-            return await respond(query)
+            return await respond(flows, query)
 
-    async def respond(query: OrdersQuery) -> Response:
+    async def respond(flows: WorkshopFlows, query: OrdersQuery) -> Response:
         filters = query.to_filters()
-        page = await queries.find(filters)
+        page = await flows.order_queries.find(filters)
         members: dict[str, object] = {}
         message = ""
         if page.rebuild is not None:
             message, members = responses.rebuild_members(page.rebuild)
         if query.total:
             try:
-                members["total"] = await queries.count(filters)
+                members["total"] = await flows.order_queries.count(filters)
             except QueryTooBroad:
                 members["total"] = None
                 message = f"{message} total: there are too many to be counted in time.".lstrip()
-        stale_from = await freshness.stale_from()
+        stale_from = await flows.freshness.stale_from()
         if stale_from == NEVER_FILLED:
             message = f"{message} {PARTLY_FILLED}".lstrip()
         names = query.member_names
         select = partial(select_members, names=names) if names else None
-        body = render_list(page, message, members, stale=freshness.now() > stale_from, select=select)
+        body = render_list(page, message, members, stale=flows.freshness.now() > stale_from, select=select)
         return OrdersResponse(body, [order.id for order in page.documents])
 
     return router
 
 
-def _order_router(freshness: Freshness) -> APIRouter:
+def _order_router() -> APIRouter:
     router = make_router(_PREFIX, "orders")
 
     @router.get(
@@ -126,6 +122,7 @@ def _order_router(freshness: Freshness) -> APIRouter:
         | _FAILURES,
     )
     async def get_order(
+        flows: Flows,
         order_id: OrderId,
         max_age: MaxAge = None,
         if_none_match: Annotated[
@@ -137,17 +134,17 @@ def _order_router(freshness: Freshness) -> APIRouter:
         The order from the connector's database; `ETag` stands for its version and its pending writes. With `max_age`,
         an older reading is renewed from PlanSo first; when that fails, `message` says so.
         """
-        stored, note = await freshness.get_order(order_id, max_age)
+        stored, note = await flows.freshness.get_order(order_id, max_age)
         headers = {"ETag": f'"{stored.order.tag}"'}
         if matches_etag(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        body = render_order(stored, note, stale=await freshness.is_stale())
+        body = render_order(stored, note, stale=await flows.freshness.is_stale())
         return Response(body, media_type="application/json", headers=headers)
 
     return router
 
 
-def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
+def _parts_and_sections_router() -> APIRouter:
     router = make_router(_PREFIX, "orders")
 
     @router.get(
@@ -157,9 +154,9 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         response_description="The parts of the order",
         responses=document_success(parts=build_example(responses.PartsAnswer)) | _FAILURES,
     )
-    async def get_order_parts(order_id: OrderId) -> Response:
+    async def get_order_parts(flows: Flows, order_id: OrderId) -> Response:
         """The parts from the connector's database, in the order of PlanSo's page."""
-        parts = await queries.get_parts(order_id)
+        parts = await flows.order_queries.get_parts(order_id)
         listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
         return success_response(parts=listed, count=len(parts), missing=count_missing(parts))
 
@@ -170,9 +167,10 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         response_description="The sections that were read",
         responses=document_success(sections=build_example(sections.SectionsAnswer)) | _FAILURES,
     )
-    async def list_order_sections(order_id: OrderId) -> Response:
+    async def list_order_sections(flows: Flows, order_id: OrderId) -> Response:
         """The other tabs of the order in PlanSo that were read; only with `CONNECTOR_SYNC_EXTENDED`."""
-        listed = [{"name": name, "last_synced_at": at} for name, at in await queries.list_sections(order_id)]
+        found = await flows.order_queries.list_sections(order_id)
+        listed = [{"name": name, "last_synced_at": at} for name, at in found]
         return success_response(sections=listed, count=len(listed))
 
     @router.get(
@@ -182,16 +180,16 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         response_description="The section",
         responses=document_success(section=build_example(sections.SectionAnswer)) | _FAILURES,
     )
-    async def get_order_section(order_id: OrderId, name: SectionName) -> Response:
+    async def get_order_section(flows: Flows, order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""
-        section = await queries.get_section(order_id, name)
+        section = await flows.order_queries.get_section(order_id, name)
         text = f'{{"success":true,"message":"","section":{section.document},"last_synced_at":"{section.synced_at}"}}'
         return Response(text.encode(), media_type="application/json")
 
     return router
 
 
-def _history_router(queries: OrderQueries) -> APIRouter:
+def _history_router() -> APIRouter:
     router = make_router(_PREFIX, "orders")
 
     @router.get(
@@ -202,6 +200,7 @@ def _history_router(queries: OrderQueries) -> APIRouter:
         responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None)) | _FAILURES,
     )
     async def get_order_history(
+        flows: Flows,
         order_id: OrderId,
         limit: Annotated[int, Query(ge=1, le=500, description="Entries in one answer.")] = 50,
         cursor: Annotated[
@@ -209,7 +208,7 @@ def _history_router(queries: OrderQueries) -> APIRouter:
         ] = None,
     ) -> Response:
         """Every change by an operation or in PlanSo that was seen; also of a deleted order."""
-        entries, next_cursor = await queries.get_history(order_id, cursor, limit)
+        entries, next_cursor = await flows.order_queries.get_history(order_id, cursor, limit)
         return success_response(
             history=[_render_entry(entry) for entry in entries], count=len(entries), next_cursor=next_cursor
         )

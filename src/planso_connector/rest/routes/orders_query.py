@@ -13,7 +13,9 @@ from planso_connector.domain import german_formats, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.rest.query_parameters import StrictQueryRoute
+from planso_connector.rest.request_context import get_flows
 from planso_connector.rest.schemas import responses
+from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.store.search import OrderFilters
 
 
@@ -91,12 +93,13 @@ def select_members(document: str, names: frozenset[str]) -> str:
 
 class OrdersQueryRoute(StrictQueryRoute):
     """
-    A route whose only parameter is an OrdersQuery. FastAPI goes through all declared parameters of each request, which
-    takes longer than the query itself; this parses the given ones. The OpenAPI document is FastAPI's.
+    A route whose parameters are the workshop's flows and an OrdersQuery. FastAPI goes through all declared parameters
+    of each request, which takes longer than the query itself; this parses the given ones. The OpenAPI document is
+    FastAPI's.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint: Callable[[OrdersQuery], Coroutine[Any, Any, Response]] = self.endpoint
+        endpoint: Callable[[WorkshopFlows, OrdersQuery], Coroutine[Any, Any, Response]] = self.endpoint
 
         async def handler(request: Request) -> Response:
             try:
@@ -104,6 +107,6 @@ class OrdersQueryRoute(StrictQueryRoute):
             except ValidationError as error:
                 problems = [{**problem, "loc": ("query", *problem["loc"])} for problem in error.errors()]
                 raise RequestValidationError(problems) from None
-            return await endpoint(query)
+            return await endpoint(await get_flows(request), query)
 
         return handler

@@ -8,9 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from planso_connector.domain import values
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import LoginRejected, Problem
-from planso_connector.flows.operating.planso_login import PlansoLogin
-from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.json_body import JsonRoute
+from planso_connector.rest.request_context import Flows
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import document_failures, failure_response
 from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
@@ -80,7 +79,7 @@ _OTHER_ACCEPTED = "PlanSo accepted this user. The connector continues with its c
 _INVALID_USERNAME = Problem(("body", "username"), "must not be empty", "string_too_short")
 
 
-def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
+def routes() -> APIRouter:
     router = make_router("/api/auth", "auth", JsonRoute)
 
     @router.post(
@@ -95,6 +94,7 @@ def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
         | document_failures(401, 413, 415, 422, 502, 503, 504, invalid=_INVALID_USERNAME),
     )
     async def log_in(
+        flows: Flows,
         credentials: Annotated[
             Credentials | None,
             Body(
@@ -106,9 +106,9 @@ def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
         """One attempt, with the configured user or with the one in the body; a rejected password is not retried."""
         try:
             if credentials is None:
-                await planso_login.log_in()
+                await flows.planso_login.log_in()
                 return success_response(_CONFIGURED_ACCEPTED)
-            await planso_login.log_in((credentials.username, credentials.password.get_secret_value()))
+            await flows.planso_login.log_in((credentials.username, credentials.password.get_secret_value()))
             return success_response(_OTHER_ACCEPTED)
         except LoginRejected as error:
             rejected = failure_response(401, str(error))
@@ -122,10 +122,11 @@ def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
         response_description="How the last login went",
         responses=document_success(logged_in=build_example(SessionAnswer)) | document_failures(503),
     )
-    async def get_login_status() -> Response:
+    async def get_login_status(flows: Flows) -> Response:
         """The last login, and the open sessions; nothing is sent to PlanSo."""
-        login, sessions = planso_login.planso.login_status, planso_login.planso.sessions.status
-        saving = await write_stops.get_save_knowledge()
+        planso = flows.planso_login.planso
+        login, sessions = planso.login_status, planso.sessions.status
+        saving = await flows.write_stops.get_save_knowledge()
         return success_response(
             login.message,
             state=login.state,

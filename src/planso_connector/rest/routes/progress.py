@@ -11,7 +11,7 @@ from planso_connector.domain.progress.assess import OrderProgress
 from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
 from planso_connector.domain.progress.sentence import STAGE_COUNT
 from planso_connector.domain.progress.stages import STAGE_DESCRIPTIONS, ProgressStage
-from planso_connector.flows.querying.progress import ProgressQueries
+from planso_connector.rest.request_context import Flows
 from planso_connector.rest.routes import language
 from planso_connector.rest.routes.orders import OrderId
 from planso_connector.rest.routes.router import make_router, success_response
@@ -147,7 +147,7 @@ def _example() -> dict[str, Any]:
     return example
 
 
-def routes(queries: ProgressQueries) -> APIRouter:
+def routes() -> APIRouter:
     router = make_router("/api/orders", "orders")
 
     @router.get(
@@ -158,13 +158,13 @@ def routes(queries: ProgressQueries) -> APIRouter:
         responses=document_success(painting=_example()) | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
     async def get_order_progress(
-        order_id: OrderId, spoken_in: Annotated[Language, Depends(language.response_language)]
+        flows: Flows, order_id: OrderId, spoken_in: Annotated[Language, Depends(language.response_language)]
     ) -> Response:
         """
         Answers "How far is my car?" from the connector's database alone: each part with its source, and `sentence` to
         be read out, in German or English by `Accept-Language`. What the order doesn't tell is null.
         """
-        progress = await queries.get_progress(order_id)
+        progress = await flows.progress.get_progress(order_id)
         return success_response(
             progress=_render(progress, spoken_in), stale=progress.is_stale, headers=language.language_headers(spoken_in)
         )

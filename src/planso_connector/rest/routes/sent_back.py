@@ -12,10 +12,9 @@ from fastapi.exceptions import RequestValidationError
 
 from planso_connector.domain.errors import Invalid, MirrorNotFilled, NotFound, Problem
 from planso_connector.domain.messages import MESSAGES
-from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRequest, JsonRoute
-from planso_connector.rest.request_context import get_caller
+from planso_connector.rest.request_context import get_caller, get_flows
 from planso_connector.rest.schemas.read_only import READ_ONLY_MEMBERS
 
 _MAX_DEPTH = 2
@@ -28,7 +27,7 @@ def get_unwritable_members(request: Request) -> Sequence[str]:
     return found
 
 
-def make_sent_back_route(base: type[JsonRoute], orders: OrderQueries) -> type[JsonRoute]:
+def make_sent_back_route(base: type[JsonRoute]) -> type[JsonRoute]:
     """The route class `base` that also takes orders as they were read."""
 
     class SentBackRoute(base):  # type: ignore[misc,valid-type]  # a class that is a parameter
@@ -37,7 +36,7 @@ def make_sent_back_route(base: type[JsonRoute], orders: OrderQueries) -> type[Js
             if isinstance(body, dict) and isinstance(body.get("order"), dict) and "order_id" not in body:
                 raise Invalid([Problem.of(("body", "order_id"), MESSAGES["whole_answer"], "missing")])
             paths = [tuple(entry["loc"]) for entry in error.errors()]
-            order = await _load_order(request, body, orders)
+            order = await _load_order(request, body)
             if order is None or not all(path[0] == "body" and _holds(order, body, path[1:]) for path in paths):
                 return False
             request.replace_json(_without(body, [path[1:] for path in paths]))
@@ -47,12 +46,13 @@ def make_sent_back_route(base: type[JsonRoute], orders: OrderQueries) -> type[Js
     return SentBackRoute
 
 
-async def _load_order(request: Request, body: Any, orders: OrderQueries) -> Mapping[str, Any] | None:
+async def _load_order(request: Request, body: Any) -> Mapping[str, Any] | None:
     """The order as it is shown; None where the body is not one that was read, or the caller may not read it."""
     order_id = request.path_params.get("order_id", "")
     is_read = isinstance(body, dict) and not READ_ONLY_MEMBERS.isdisjoint(body.keys() - {"order_id"})
     if not (is_read and str(order_id).isdecimal() and disclosure.can_read_orders(get_caller(request))):
         return None
+    orders = (await get_flows(request)).order_queries
     try:
         found: Mapping[str, Any] = json.loads((await orders.get_order(int(order_id))).order.document)
     except (NotFound, MirrorNotFilled):

@@ -1,6 +1,5 @@
 """/api/sync: start a sync, its progress, and the last runs."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import Problem
-from planso_connector.flows.syncing.sync import Sync, SyncStatus
+from planso_connector.flows.syncing.sync import SyncStatus
+from planso_connector.rest.request_context import Flows
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, described, document_success
@@ -107,7 +107,7 @@ _INVALID_FULL = Problem(("query", "full"), "must be true or false", "bool_parsin
 _INVALID_LIMIT = Problem(("query", "limit"), "must be 500 or less", "less_than_equal")
 
 
-def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
+def routes() -> APIRouter:
     router = make_router("/api/sync", "sync")
 
     @router.post(
@@ -120,6 +120,7 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         | document_failures(422, 503, invalid=_INVALID_FULL),
     )
     async def start_sync(
+        flows: Flows,
         full: Annotated[
             bool,
             Query(
@@ -132,7 +133,7 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         ] = False,
     ) -> Response:
         """Starts a run, or joins the one in progress, also in another process on the same database."""
-        run_id, joined = await sync.start(Trigger.REQUEST, full=full, accept=accept_removals)
+        run_id, joined = await flows.sync.start(Trigger.REQUEST, full=full, accept=accept_removals)
         headers = {"Location": "/api/sync/status"}
         message = _JOIN_MESSAGE if joined else ""
         return success_response(message, status_code=202, headers=headers, run_id=run_id, joined=joined)
@@ -144,9 +145,9 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         response_description="The run in progress, the last one, and the next",
         responses=document_success(idle=_IDLE, running=_RUNNING) | document_failures(503),
     )
-    async def get_sync_status() -> Response:
+    async def get_sync_status(flows: Flows) -> Response:
         """`message` is the last run's while none is in progress."""
-        return _render_status(await sync.status(), next_run_at())
+        return _render_status(await flows.sync.status(), flows.next_run_at())
 
     @router.get(
         "/runs",
@@ -157,10 +158,10 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         | document_failures(422, 503, invalid=_INVALID_LIMIT),
     )
     async def list_sync_runs(
-        limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50,
+        flows: Flows, limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50
     ) -> Response:
         """Newest first."""
-        runs = [_render_run(run) for run in await sync.list_runs(limit)]
+        runs = [_render_run(run) for run in await flows.sync.list_runs(limit)]
         return success_response(runs=runs, count=len(runs))
 
     return router

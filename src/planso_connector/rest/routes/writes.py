@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import Problem
-from planso_connector.flows.writing.write_stops import WritesStatus, WriteStops
+from planso_connector.flows.writing.write_stops import WritesStatus
 from planso_connector.rest.json_body import JsonRoute
+from planso_connector.rest.request_context import Flows
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
@@ -71,7 +72,7 @@ _NOT_STOPPED = "Nothing was stopped."
 _NOT_DAMAGED = Problem(("body", "accept"), "'f_1' is not among the damaged controls; accepted: 'f_8123'", "not_damaged")
 
 
-def routes(stops: WriteStops) -> list[APIRouter]:
+def routes() -> list[APIRouter]:
     router = make_router("/api/writes", "writes", JsonRoute)
 
     @router.get(
@@ -81,9 +82,9 @@ def routes(stops: WriteStops) -> list[APIRouter]:
         response_description="The state, and what is stopped",
         responses=document_success(on=build_example(WritesAnswer), stopped=_STOPPED) | document_failures(503),
     )
-    async def get_writes_status() -> JSONResponse:
+    async def get_writes_status(flows: Flows) -> JSONResponse:
         """While writes are stopped, new ones are 503 and accepted ones stay pending; their deadlines are paused."""
-        return JSONResponse(_serialize_status(await stops.get_status()))
+        return JSONResponse(_serialize_status(await flows.write_stops.get_status()))
 
     @router.post(
         "/resume",
@@ -96,12 +97,13 @@ def routes(stops: WriteStops) -> list[APIRouter]:
         | document_failures(413, 415, 422, 503, invalid=_NOT_DAMAGED),
     )
     async def resume_writes(
+        flows: Flows,
         body: Annotated[Resume | None, Body(openapi_examples=build_examples(one_order={"order_id": 130}))] = None,
     ) -> JSONResponse:
         """For a person who has looked at the damage. Pending writes go on; their deadlines are extended by the stop."""
         scope = body or Resume()
-        resumed = await stops.resume(scope.order_id, scope.accept)
-        remaining = (await stops.get_status()).stops
+        resumed = await flows.write_stops.resume(scope.order_id, scope.accept)
+        remaining = (await flows.write_stops.get_status()).stops
         message = " ".join(stop.message for stop in remaining) if resumed or remaining else _NOT_STOPPED
         return JSONResponse({"success": True, "message": message, "resumed": list(map(_serialize_stop, resumed))})
 

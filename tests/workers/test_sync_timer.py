@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from planso_connector import logs
 from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.flows.operating.heartbeat import Heartbeat
-from planso_connector.workers.sync_schedule import SyncSchedule
+from planso_connector.workers.sync_timer import SyncTimer
 
+SHOP = "shop"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 ALWAYS = SyncHours.parse("00:00-24:00")
@@ -87,11 +88,22 @@ def schedule(
     start: Callable[[Heartbeat], Awaitable[object]],
     hours: SyncHours = ALWAYS,
     interval: timedelta = 5 * MINUTE,
-) -> SyncSchedule:
-    return SyncSchedule(start, hours, interval, passing.clock, dice=Random(7), sleep=passing.sleep)
+    sleep: Callable[[float], Awaitable[None]] | None = None,
+) -> SyncTimer:
+    """A timer of one workshop."""
+
+    async def run(_: str, beat: Heartbeat) -> None:
+        await start(beat)
+
+    async def fill(_: str, __: Heartbeat) -> bool:
+        raise AssertionError("nothing begins at once")
+
+    timer = SyncTimer(run, fill, passing.clock, dice=Random(7), sleep=sleep or passing.sleep)
+    timer.set_schedule(SHOP, hours, interval)
+    return timer
 
 
-async def until_over(passing: Passing, built: SyncSchedule) -> None:
+async def until_over(passing: Passing, built: SyncTimer) -> None:
     """Let the schedule run until the time is over, and cancel it."""
     task = asyncio.create_task(built.run())
     ending = asyncio.create_task(passing.over.wait())
@@ -146,14 +158,13 @@ async def test_a_start_at_night_waits_for_the_morning() -> None:
     """Started outside the hours, the first run comes with the next opening, which status can tell."""
     passing = Passing(datetime(2026, 6, 12, 3, 0, tzinfo=UTC), until=3 * HOUR)
     syncs = Syncs(passing)
-    built = schedule(passing, syncs, WORKDAYS)
     told: list[datetime | None] = []
 
     async def sleep(seconds: float) -> None:
-        told.append(built.next_run_at)
+        told.append(built.next_run_at(SHOP))
         await passing.sleep(seconds)
 
-    built = SyncSchedule(syncs, WORKDAYS, 5 * MINUTE, passing.clock, dice=Random(7), sleep=sleep)
+    built = schedule(passing, syncs, WORKDAYS, sleep=sleep)
     await until_over(passing, built)
 
     assert not syncs.began
@@ -178,23 +189,75 @@ async def test_a_failing_start_is_tried_again_at_the_next_turn() -> None:
 
     assert len(syncs.ended) > 5
     assert all(5 * MINUTE <= gap <= 5.5 * MINUTE for gap in gaps(syncs))
-    assert lines == [{"event": "scheduled_sync_failed", "error": "RuntimeError", "log_level": "warning"}] * len(
-        syncs.ended
-    )
+    assert lines == [
+        {"event": "scheduled_sync_failed", "workshop": SHOP, "error": "RuntimeError", "log_level": "warning"}
+    ] * len(syncs.ended)
 
 
 @pytest.mark.anyio
 async def test_no_interval_is_no_schedule() -> None:
-    """With an interval of zero, run returns at once, starts nothing and has no next run."""
+    """With an interval of zero a workshop has no next run and no sync, while another one's go on."""
     passing = Passing(FRIDAY, until=HOUR)
     syncs = Syncs(passing)
-    built = schedule(passing, syncs, interval=timedelta(0))
+    built = schedule(passing, syncs)
+    built.set_schedule("unscheduled", ALWAYS, timedelta(0))
 
-    await built.run()
+    await until_over(passing, built)
 
-    assert built.next_run_at is None
-    assert not syncs.began
-    assert not passing.sleeps
+    assert built.next_run_at("unscheduled") is None
+    assert len(syncs.began) > 5
+    assert max(passing.sleeps) <= MINUTE
+
+
+@pytest.mark.anyio
+async def test_workshops_do_not_wait_for_each_other() -> None:
+    """While one workshop's sync never ends, the other's run on schedule; the stuck one is known."""
+    passing = Passing(FRIDAY, until=2 * HOUR)
+    syncs = Syncs(passing)
+
+    async def start(workshop: str, beat: Heartbeat) -> None:
+        if workshop == "stuck":
+            beat(0.0)
+            await asyncio.Event().wait()
+        await syncs(beat)
+
+    async def fill(_: str, __: Heartbeat) -> bool:
+        raise AssertionError("nothing begins at once")
+
+    built = SyncTimer(start, fill, passing.clock, dice=Random(7), sleep=passing.sleep)
+    for workshop in ("stuck", SHOP):
+        built.set_schedule(workshop, ALWAYS, 5 * MINUTE)
+    task = asyncio.create_task(built.run())
+    await passing.over.wait()
+
+    assert len(syncs.began) > 20
+    assert built.find_stuck("stuck") is not None
+    assert built.find_stuck(SHOP) is None
+    task.cancel()
+    await asyncio.wait({task})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_empty", [True, False])
+async def test_an_empty_mirror_is_filled_at_night(is_empty: bool) -> None:
+    """It is filled at once, in whatever hours; a mirror that is filled already waits for them."""
+    passing = Passing(datetime(2026, 6, 12, 3, 0, tzinfo=UTC), until=5 * HOUR)
+    syncs = Syncs(passing)
+    filled: list[datetime] = []
+
+    async def start(_: str, beat: Heartbeat) -> None:
+        await syncs(beat)
+
+    async def fill(_: str, __: Heartbeat) -> bool:
+        filled.append(passing.shown)
+        return is_empty
+
+    built = SyncTimer(start, fill, passing.clock, dice=Random(7), sleep=passing.sleep)
+    built.set_schedule(SHOP, WORKDAYS, 5 * MINUTE, at_once=True)
+    await until_over(passing, built)
+
+    assert filled == [datetime(2026, 6, 12, 3, 0, tzinfo=UTC)]
+    assert syncs.shown[0] >= datetime(2026, 6, 12, 7, 0, tzinfo=UTC)
 
 
 @pytest.mark.anyio
@@ -206,18 +269,18 @@ async def test_the_next_run_is_known_between_runs_only() -> None:
     between: list[datetime | None] = []
 
     async def start(beat: Heartbeat) -> None:
-        during.append(built.next_run_at)
+        during.append(built.next_run_at(SHOP))
         await syncs(beat)
 
     async def sleep(seconds: float) -> None:
-        between.append(built.next_run_at)
+        between.append(built.next_run_at(SHOP))
         await passing.sleep(seconds)
 
-    built = SyncSchedule(start, ALWAYS, 5 * MINUTE, passing.clock, dice=Random(7), sleep=sleep)
-    assert built.next_run_at is None
+    built = schedule(passing, start, sleep=sleep)
+    assert built.next_run_at(SHOP) is None
     await until_over(passing, built)
 
-    assert built.next_run_at is None
+    assert built.next_run_at(SHOP) is None
     assert during
     assert set(during) == {None}
     assert [told for told, later in pairwise(between) if told != later][: len(syncs.shown)] == syncs.shown

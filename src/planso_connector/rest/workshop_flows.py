@@ -1,0 +1,55 @@
+"""The use cases of one workshop, as the routes call them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.readiness import ReadinessProbe
+from planso_connector.flows.operating.statistics import StatisticsCollector
+from planso_connector.flows.querying.freshness import Freshness
+from planso_connector.flows.querying.lookup import LookupService
+from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.querying.progress import ProgressQueries
+from planso_connector.flows.syncing.sync import Sync
+from planso_connector.flows.writing.dry_run import DryRun
+from planso_connector.flows.writing.write import WriteService
+from planso_connector.flows.writing.write_stops import WriteStops
+
+
+@dataclass(frozen=True, slots=True)
+class WorkshopFlows:
+    order_queries: OrderQueries
+    freshness: Freshness
+    progress: ProgressQueries
+    lookup: LookupService
+    writer: WriteService
+    dry_run: DryRun
+    write_stops: WriteStops
+    sync: Sync
+    planso_login: PlansoLogin
+    readiness: ReadinessProbe
+    statistics: StatisticsCollector
+    next_run_at: Callable[[], datetime | None]
+
+
+class Workshops(Protocol):
+    """The workshops that this process serves."""
+
+    @property
+    def default(self) -> str:
+        """The workshop of requests without a key."""
+        ...
+
+    def find_open(self, name: str) -> WorkshopFlows | None:
+        """At once; None for one that is not open now."""
+        ...
+
+    async def open(self, name: str) -> WorkshopFlows | None:
+        """None where no such workshop is configured. Raises StoreUnavailable."""
+        ...
+
+    def is_foreign(self, label: str, workshop: str) -> bool:
+        """Whether `label`, the first one of a host name, names another workshop than this one."""
+        ...

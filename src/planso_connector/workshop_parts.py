@@ -1,0 +1,260 @@
+"""Build the parts of one workshop, from those that all workshops of a process share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from planso_connector import configuration, telemetry
+from planso_connector.flows.operating.api_keys import ApiKeys
+from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.readiness import CheckedWorkshop, ProcessCheck, ReadinessProbe
+from planso_connector.flows.operating.rejected_logins import RejectedLogin
+from planso_connector.flows.operating.statistics import StatisticsCollector
+from planso_connector.flows.operating.wait_limit import WaitLimit
+from planso_connector.flows.querying.freshness import Freshness
+from planso_connector.flows.querying.lookup import LookupService
+from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.querying.progress import ProgressQueries
+from planso_connector.flows.querying.reindex import Reindexer
+from planso_connector.flows.syncing.pacing import Pacer
+from planso_connector.flows.syncing.read_order import OrderReader
+from planso_connector.flows.syncing.sync import Sync
+from planso_connector.flows.trial.trial import TrialFlow
+from planso_connector.flows.writing.dry_run import DryRun
+from planso_connector.flows.writing.outbox import Outbox
+from planso_connector.flows.writing.push import Pusher
+from planso_connector.flows.writing.read_back import LiveFormReader
+from planso_connector.flows.writing.write import WriteService
+from planso_connector.flows.writing.write_stops import WriteStops
+from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.profile import Profile
+from planso_connector.planso.saving.trial_profile import apply_trial
+from planso_connector.rest.metrics import Metrics
+from planso_connector.rest.workshop_flows import WorkshopFlows
+from planso_connector.settings import Settings
+from planso_connector.store import save_evidence
+from planso_connector.store.engine.database import Database
+
+PUSHES_PER_REQUEST = 2
+"""Operations in progress per concurrent PlanSo request. More would only crowd out reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedParts:
+    """What all workshops of a process share. `database` is the installation's."""
+
+    database: Database
+    clock: DatabaseClock
+    metrics: Metrics
+    traces: telemetry.Traces
+    wait_limit: WaitLimit
+    sync_pacer: Pacer
+    write_pacer: Pacer
+    process_checks: Sequence[ProcessCheck]
+    get_throttle: Callable[[Settings], Throttle]
+    """The throttle of a workshop's PlanSo."""
+    wake_outbox: Callable[[str], None]
+    next_run_at: Callable[[str], datetime | None]
+    find_stuck_sync: Callable[[str], float | None]
+    is_alone: Callable[[], bool]
+    """Whether the process serves a single workshop."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkshopParts:
+    """The parts of one workshop; `close` ends them."""
+
+    name: str
+    settings: Settings
+    database: Database
+    planso: PlansoClient
+    profile: Profile
+    sync: Sync
+    outbox: Outbox
+    write_stops: WriteStops
+    trial: TrialFlow
+    reindexer: Reindexer
+    api_keys: ApiKeys
+    flows: WorkshopFlows
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a sync or a write is in progress, or somebody waits for a write."""
+        return self.sync.progress is not None or self.outbox.is_busy
+
+    async def close(self) -> None:
+        """End the sync in progress; writes in progress finish first."""
+        await self.sync.close()
+        await self.outbox.close()
+        await self.planso.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What most parts of a workshop are built from."""
+
+    name: str
+    shared: SharedParts
+    settings: Settings
+    configured_profile: Profile
+    """The profile as the operator wrote it; `profile` has what the write trial learned, too."""
+    profile: Profile
+    database: Database
+    planso: PlansoClient
+    reader: OrderReader
+    live: LiveFormReader
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    outbox: Outbox
+    service: WriteService
+    dry_run: DryRun
+    stops: WriteStops
+    trial: TrialFlow
+
+
+async def build_workshop(name: str, settings: Settings, shared: SharedParts) -> WorkshopParts:
+    """`settings`: the process's with those of the workshop. Raises SettingsError, StoreUnavailable."""
+    basis = await _build_basis(name, settings, shared)
+    writing = _build_writing(basis)
+    sync = Sync(
+        basis.database,
+        basis.planso,
+        basis.reader,
+        shared.clock,
+        configuration.sync_policy(settings),
+        shared.sync_pacer,
+        shared.traces.sync,
+    )
+    return WorkshopParts(
+        name=name,
+        settings=settings,
+        database=basis.database,
+        planso=basis.planso,
+        profile=basis.profile,
+        sync=sync,
+        outbox=writing.outbox,
+        write_stops=writing.stops,
+        trial=writing.trial,
+        reindexer=Reindexer(basis.database, shared.clock),
+        api_keys=ApiKeys(basis.database, shared.clock),
+        flows=_build_flows(basis, writing, sync),
+    )
+
+
+async def _build_basis(name: str, settings: Settings, shared: SharedParts) -> _Basis:
+    database, clock = shared.database.for_workshop(name), shared.clock
+    configured_profile = configuration.load_profile(settings)
+    trial = await database.read(save_evidence.load_trial)
+    profile = apply_trial(configured_profile, settings.planso_url, trial)
+    password = settings.planso_password.get_secret_value()
+    rejected_login = RejectedLogin(database, clock, (settings.planso_url, settings.planso_user, password))
+
+    def on_exchange(page: str, outcome: str, seconds: float) -> None:
+        shared.metrics.record_planso_request(page, outcome, seconds)
+        shared.traces.planso(page, outcome, seconds)
+
+    async def on_login(accepted: bool) -> None:
+        shared.metrics.record_planso_login(accepted=accepted)
+        await rejected_login.record(accepted)
+
+    planso = PlansoClient(
+        settings.planso_url,
+        settings.planso_user,
+        password,
+        profile,
+        throttle=shared.get_throttle(settings),
+        timeout=settings.planso_timeout,
+        max_answer=settings.planso_max_answer,
+        already_rejected=await rejected_login.is_recorded(),
+        on_login=on_login,
+        on_exchange=on_exchange,
+    )
+    reader = OrderReader(database, planso, clock, parts=settings.connector_sync_parts)
+    return _Basis(
+        name=name,
+        shared=shared,
+        settings=settings,
+        configured_profile=configured_profile,
+        profile=profile,
+        database=database,
+        planso=planso,
+        reader=reader,
+        live=LiveFormReader(planso, reader, clock),
+    )
+
+
+def _build_writing(basis: _Basis) -> _Writing:
+    shared, settings, database, planso = basis.shared, basis.settings, basis.database, basis.planso
+    outbox = Outbox(
+        database,
+        Pusher(database, planso, basis.reader, shared.clock, Random()),  # noqa: S311 - jitter
+        timedelta(seconds=planso.max_request_seconds),
+        shared.clock,
+        wait_limit=shared.wait_limit,
+        max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
+        pacer=shared.write_pacer,
+        on_wake=lambda: shared.wake_outbox(basis.name),
+        tracing=shared.traces.push,
+        can_send=settings.connector_writes == "on",
+    )
+    service = WriteService(
+        database,
+        planso,
+        outbox,
+        wait=settings.connector_write_wait,
+        deadline=settings.connector_write_deadline,
+        max_pending=settings.connector_pending,
+        clock=shared.clock,
+        writes=settings.connector_writes,
+    )
+    stops = WriteStops(
+        database,
+        shared.clock,
+        setting=settings.connector_writes,
+        profile=configuration.save_style_origin(settings),
+        on_resume=outbox.wake,
+    )
+    trial = TrialFlow(
+        database,
+        planso,
+        basis.reader,
+        shared.clock,
+        profile=basis.configured_profile,
+        url=settings.planso_url,
+        writes=settings.connector_writes,
+    )
+    return _Writing(outbox, service, DryRun(planso, basis.live, basis.reader, shared.wait_limit), stops, trial)
+
+
+def _build_flows(basis: _Basis, writing: _Writing, sync: Sync) -> WorkshopFlows:
+    shared, settings, database, planso = basis.shared, basis.settings, basis.database, basis.planso
+    orders = OrderQueries(database)
+    hours, interval = configuration.work_hours(settings), settings.connector_sync_interval
+    freshness = Freshness(sync, basis.reader, basis.live, orders, hours, interval, shared.clock, shared.wait_limit)
+    checked = CheckedWorkshop(
+        freshness,
+        planso,
+        settings.connector_writes,
+        configuration.save_style_origin(settings),
+        lambda: shared.find_stuck_sync(basis.name),
+    )
+    readiness = ReadinessProbe(database, shared.clock, shared.process_checks, checked, shared.is_alone)
+    return WorkshopFlows(
+        order_queries=orders,
+        freshness=freshness,
+        progress=ProgressQueries(database, freshness, basis.profile.labels, shared.clock),
+        lookup=LookupService(database),
+        writer=writing.service,
+        dry_run=writing.dry_run,
+        write_stops=writing.stops,
+        sync=sync,
+        planso_login=PlansoLogin(planso, shared.wait_limit),
+        readiness=readiness,
+        statistics=StatisticsCollector(database, sync, readiness, planso, shared.clock, shared.wait_limit),
+        next_run_at=lambda: shared.next_run_at(basis.name),
+    )
