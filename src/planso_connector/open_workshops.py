@@ -57,6 +57,9 @@ class OpenWorkshops:
             if not lock.locked():
                 self._opening.pop(name, None)
 
+    async def serves(self, name: str) -> bool:
+        return name == self.default or name in self.registered
+
     def find_open(self, name: str) -> WorkshopFlows | None:
         parts = self.find_parts(name)
         return parts.flows if parts is not None else None

@@ -161,9 +161,7 @@ def pipeline(app: Application, flows: ProcessFlows, metrics: Metrics, tracing: T
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
         Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
     ]
-    authenticator = RequestAuthenticator(
-        flows.authentication, default=flows.workshops.default, allow_anonymous=policy.allow_anonymous
-    )
+    authenticator = RequestAuthenticator(flows.authentication, flows.workshops, allow_anonymous=policy.allow_anonymous)
     # FastAPI's error handler is here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [
         # Before routing and parsing: a stranger learns of no route's parameters.

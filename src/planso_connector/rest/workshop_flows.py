@@ -42,6 +42,10 @@ class Workshops(Protocol):
         """The workshop of requests without a key."""
         ...
 
+    async def serves(self, name: str) -> bool:
+        """Whether keys of this workshop are accepted."""
+        ...
+
     def find_open(self, name: str) -> WorkshopFlows | None:
         """At once; None for one that is not open now."""
         ...

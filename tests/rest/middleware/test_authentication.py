@@ -30,13 +30,14 @@ async def no_workshop(name: str) -> WorkshopParts:
 def test_a_refused_request_delays_no_sync(store: Store) -> None:
     """Without a key, with a wrong or a too narrow one, at no path, by another method: it is not reported."""
     reported: list[str] = []
+    workshops = OpenWorkshops(SHOP, no_workshop)
     middleware = AuthenticationMiddleware(
         Response(),
         authenticator=RequestAuthenticator(
-            Authenticator(store.installation, SHOP, clock.now), default=SHOP, allow_anonymous=False
+            Authenticator(store.installation, SHOP, clock.now), workshops, allow_anonymous=False
         ),
         access_log=AccessLog(store.installation, clock.now),
-        workshops=OpenWorkshops(SHOP, no_workshop),
+        workshops=workshops,
         on_request=reported.append,
     )
 

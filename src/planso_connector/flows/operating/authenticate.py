@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 
 from planso_connector.domain import caller
@@ -14,9 +14,10 @@ from planso_connector.store.api_keys import ApiKey
 from planso_connector.store.engine.database import Database, Transaction
 
 _KEY_REQUIRED = "An API key is needed: `Authorization: Bearer pc_...` or `X-API-Key: pc_...`."
-_NOT_VALID = "The API key is not valid."
+NOT_VALID = "The API key is not valid."
 _NO_DIGEST = caller.hash_secret("")
-"""Compared with if there is no such key, so that the time taken does not tell."""
+_NO_KEY = ApiKey("", "", frozenset(), _NO_DIGEST, format_instant(datetime.now(UTC)))
+"""Compared with if there is no such key."""
 
 MAX_CACHED_KEYS = 1000
 
@@ -72,7 +73,7 @@ class Authenticator:
             return None
         parts = caller.parse_key(key)
         if parts is None:
-            raise NotAuthenticated(_NOT_VALID, given=True)
+            raise NotAuthenticated(NOT_VALID, given=True)
         key_id, secret = parts
         found = await self._read(
             key_id, self._database, lambda tx: api_keys.find(tx, key_id), is_monitoring=is_monitoring
@@ -115,13 +116,13 @@ class Authenticator:
 
     def _verify(self, keys: Sequence[ApiKey], digest: str) -> tuple[Caller, datetime | None]:
         """The caller, and until when this secret of the key is valid; None: until somebody changes that."""
-        if not keys:
-            caller.is_same_digest(_NO_DIGEST, digest)
         now = format_instant(self._clock())
+        if not keys:  # the same work, so that the time taken does not tell
+            _match(_NO_KEY, digest, now)
         # Two workshops may have keys of one id: each is compared.
         valid = [(key, until) for key in keys for is_valid, until in [_match(key, digest, now)] if is_valid]
         if not valid:
-            raise NotAuthenticated(_NOT_VALID, given=True)
+            raise NotAuthenticated(NOT_VALID, given=True)
         key, valid_until = valid[0]
         if key.revoked_at is not None:
             raise NotAuthenticated("This API key was revoked.", given=True)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, extract_key_id
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
 from planso_connector.flows.operating.access_log import AccessLog
-from planso_connector.flows.operating.authenticate import Authenticator
+from planso_connector.flows.operating.authenticate import NOT_VALID, Authenticator
 from planso_connector.flows.operating.wait_limit import current_key_id, current_workshop
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
@@ -43,29 +43,28 @@ _POLLED_PATHS = MONITORING_PATHS | {LIVENESS_PATH, "/api/sync/status"}
 
 
 class RequestAuthenticator:
-    """
-    `default`: the workshop of requests without a key. `allow_anonymous`: as long as it has no key, anyone is admitted.
-    """
+    """`allow_anonymous`: as long as the default workshop has no key, anyone is admitted to it."""
 
-    def __init__(self, authenticator: Authenticator, *, default: str, allow_anonymous: bool) -> None:
+    def __init__(self, authenticator: Authenticator, workshops: Workshops, *, allow_anonymous: bool) -> None:
         self._authenticator = authenticator
-        self._unrestricted = replace(UNRESTRICTED_CALLER, workshop=default)
+        self._workshops = workshops
+        self._unrestricted = replace(UNRESTRICTED_CALLER, workshop=workshops.default)
         self._allow_anonymous = allow_anonymous
 
     async def authenticate(self, scope: Scope, *, is_monitoring: bool = False) -> Caller:
         """The sender of a request. Raises NotAuthenticated, HTTPException (403, 421) and StoreUnavailable."""
         key = _get_key(scope)
-        if key is not None:
-            caller = self._authenticator.recall(key)
-            if caller is not None:
-                get_context(scope).key_id = caller.key_id
-                return caller
-            get_context(scope).key_id = extract_key_id(key)
-        caller = await self._authenticator.authenticate(key, is_monitoring=is_monitoring)
+        caller = self._authenticator.recall(key) if key is not None else None
+        if caller is None:
+            get_context(scope).key_id = extract_key_id(key) if key is not None else None
+            caller = await self._authenticator.authenticate(key, is_monitoring=is_monitoring)
         if caller is None:
             if not self._allow_anonymous:
                 _require_local(scope)
             return self._unrestricted
+        get_context(scope).key_id = caller.key_id
+        if not await self._workshops.serves(caller.workshop):
+            raise NotAuthenticated(NOT_VALID, given=True)
         return caller
 
 
