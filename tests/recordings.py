@@ -22,7 +22,7 @@ Recording = Callable[..., Path]
 
 def log_in(page: Page, installation: Installation) -> None:
     """Open `/app`, send the login form, and wait for the board."""
-    page.goto("/app")
+    page.goto("app")
     page.fill("#system_login_username", installation.username)
     page.fill("#system_login_password", installation.password)
     page.click("#ps_system_login")

@@ -304,9 +304,19 @@ def run_sandbox(
     port: Annotated[
         int, typer.Option(parser=whole_number(0, MAX_PORT), metavar="PORT", help="Port to listen on.")
     ] = 8190,
-    state: Annotated[Path | None, typer.Option(help="File to keep changes in after this run.")] = None,
+    workshops: Annotated[
+        int,
+        typer.Option(
+            parser=whole_number(1, 1000),
+            metavar="N",
+            help="Number of workshops; several have a login each, and the addresses /w/w001, /w/w002 and so on.",
+        ),
+    ] = 1,
+    state: Annotated[
+        Path | None, typer.Option(help="File to keep changes in after this run; a folder for several workshops.")
+    ] = None,
     orders: Annotated[
-        int, typer.Option(parser=whole_number(1, 100_000), metavar="N", help="Number of invented orders.")
+        int, typer.Option(parser=whole_number(1, 100_000), metavar="N", help="Number of invented orders of a workshop.")
     ] = 260,
     seed: Annotated[int, typer.Option(help="Seed of the invented orders.")] = 1,
     latency: Annotated[
@@ -323,23 +333,32 @@ def run_sandbox(
         list[str] | None, typer.Option(help="Host name to accept besides localhost and addresses; repeatable.")
     ] = None,
 ) -> None:
-    """Run the sandbox, a small stand-in for PlanSo: user `werkstatt`, password `demo`."""
+    """
+    Run the sandbox, a small stand-in for PlanSo: user `werkstatt`, password `demo`.
+
+    Of several workshops: user `werkstatt-w001`, password `demo-w001` and so on; `/` lists them.
+    """
     with report_errors(), _import_sandbox() as sandbox:
         if like is not None:
             require_file(like)
         installation = sandbox.Installation() if like is None else sandbox.load_recorded_installation(like)
         if save_style:
             installation = replace(installation, save_style=sandbox.SaveStyle.from_text(save_style))
-        planso = sandbox.Sandbox(
-            orders=orders,
-            seed=seed,
-            state=state,
-            installation=installation,
-            allowed_hosts=[host, *(allowed_host or [])],
-        )
-        planso.knobs.latency = latency
+        options: dict[str, Any] = {
+            "orders": orders,
+            "seed": seed,
+            "state": state,
+            "installation": installation,
+            "allowed_hosts": [host, *(allowed_host or [])],
+        }
+        planso = sandbox.Sandbox(**options) if workshops == 1 else sandbox.Sandboxes(workshops, **options)
+        planso.set_knobs({"latency": latency})
         with _listening(host, port, "--host", "--port") as sockets:
-            login = f"user {planso.installation.username}, password {planso.installation.password}"
             shown = listening_sockets.format_urls(sockets)
+            login = f"user {installation.username}, password {installation.password}"
+            if workshops > 1:
+                first, last = planso.names[0], planso.names[-1]
+                shown = f"{shown}{planso.path(first)} to {planso.path(last)}"
+                login = f"user werkstatt-{first}, password demo-{first} and so on"
             err.print(f"The sandbox stands in for PlanSo at {shown} ({login}).")
             planso.run(sockets)

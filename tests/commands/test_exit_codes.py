@@ -45,6 +45,7 @@ WRONG: tuple[tuple[str, ...], ...] = (
     ("serve", "--demo", "--sandbox-port", "-1"),
     ("serve", "--host", "a..b"),
     ("sandbox", "--orders", "0"),
+    ("sandbox", "--workshops", "1001"),
     ("sandbox", "--save-style", "body"),
     ("sandbox", "--like", "missing.har"),
     ("doctor", "--order", "zero"),

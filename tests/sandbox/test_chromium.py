@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from planso_connector.sandbox import Installation, Sandbox, SaveStyle
+from planso_connector.sandbox import Installation, Sandbox, Sandboxes, SaveStyle
 
 from ..chromium import Chromium
 from ..recordings import Recording, control, log_in, open_order, save
@@ -129,6 +129,42 @@ def test_an_order_s_page_asks_for_a_login_and_then_edits(chromium: Chromium) -> 
         chromium.visit(url, story)
 
     assert sandbox.value(123, "Telefon") == "030 23125 001"
+
+
+def test_a_browser_works_below_a_path(chromium: Chromium) -> None:
+    """Login, board, a save, the order's page, a new order and the way back stay in one workshop of two."""
+    style = SaveStyle(body="plain", tokens=("header",), answer="redirect", token_from="cookie", token_source="XSRF")
+    sandboxes = Sandboxes(2, orders=8, installation=Installation(save_style=style, login_redirects=True))
+    sandbox = sandboxes["w002"]
+
+    def story(page: Page) -> None:
+        page.goto("orders/123")
+        page.click("#form a")
+        log_in(page, sandbox.installation)
+        open_order(page, 123)
+        control(page, "Telefon").fill("030 23125 001")
+        save(page)
+        page.click("#new")
+        page.wait_for_selector("#editor[data-open=''] form")
+        save(page)
+        page.goto("orders/123")
+        page.wait_for_selector("#editor[data-open='123'] form")
+        control(page, "Bemerkungen").fill("ruft an")
+        save(page)
+        page.click("a:text('zum Board')")
+        page.click("a.card >> nth=0")
+        page.click("a:text('zum Board')")
+        page.click("text=Anmelden und")
+        page.click("text=Abmelden")
+        assert page.url.endswith("/w/w002/do?m=logout")
+
+    with sandboxes.serve() as url:
+        chromium.visit(f"{url}{sandboxes.path('w002')}/", story)
+
+    assert (sandbox.value(123, "Telefon"), sandbox.value(123, "Bemerkungen")) == ("030 23125 001", "ruft an")
+    assert len(sandbox.order_ids()) == 9
+    assert sandbox.sessions[0].end == "logged_out"
+    assert list(sandboxes.opened) == ["w002"]
 
 
 def test_a_recording_holds_login_list_form_save_create_and_delete(recording: Recording) -> None:

@@ -6,8 +6,10 @@ from planso_connector.sandbox.planso_app import LoggedRequest
 from planso_connector.sandbox.recorded_installation import load_recorded_installation
 from planso_connector.sandbox.recording import RecordingError
 from planso_connector.sandbox.sandbox import Sandbox, run
+from planso_connector.sandbox.sandboxes import Sandboxes
 from planso_connector.sandbox.save_style import SaveStyle, StyleError
 from planso_connector.sandbox.server import PortTakenError
+from planso_connector.sandbox.session_records import SessionRecord, find_shared_use
 from planso_connector.sandbox.state_file import StateFileError
 
 __all__ = [
@@ -18,9 +20,12 @@ __all__ = [
     "PortTakenError",
     "RecordingError",
     "Sandbox",
+    "Sandboxes",
     "SaveStyle",
+    "SessionRecord",
     "StateFileError",
     "StyleError",
+    "find_shared_use",
     "load_recorded_installation",
     "run",
 ]

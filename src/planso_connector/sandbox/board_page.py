@@ -1,9 +1,11 @@
 """Pages for people who watch writes arrive: the board with the last change on top, and one order."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 
 from planso_connector.sandbox.form_fields import STATIONS
+from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.login_page import SCRIPT_PATH, render_editor, render_script_settings
 from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape
@@ -33,7 +35,7 @@ _SCRIPT = """
 let version = document.body.dataset.version;
 setInterval(async () => {
   try {
-    const answer = await (await fetch("/sandbox/board")).json();
+    const answer = await (await fetch("sandbox/board")).json();
     if (String(answer.version) !== version) {
       version = String(answer.version);
       document.getElementById("live").innerHTML = answer.html;
@@ -44,23 +46,24 @@ setInterval(async () => {
 _HELP = """
 <details><summary>Stellschrauben</summary>
 <p>Schlechte Tage zum Ausprobieren, von dieser Maschine aus:</p>
-<pre>curl localhost:8190/sandbox/knobs
-curl -X POST localhost:8190/sandbox/knobs -H 'Content-Type: application/json' -d '{"latency": 1.5, "fail_next": 3}'
-curl -X POST localhost:8190/sandbox/orders/123 -H 'Content-Type: application/json' \\
-     -d '{"label": "Bemerkungen", "value": "ruft an"}'
-curl localhost:8190/sandbox/orders/123
-curl localhost:8190/sandbox/requests</pre></details>
+<pre>curl {address}/sandbox/knobs
+curl -X POST {address}/sandbox/knobs -H 'Content-Type: application/json' -d '{{"latency": 1.5, "fail_next": 3}}'
+curl -X POST {address}/sandbox/orders/123 -H 'Content-Type: application/json' \\
+     -d '{{"label": "Bemerkungen", "value": "ruft an"}}'
+curl {address}/sandbox/orders/123
+curl {address}/sandbox/requests</pre></details>
 """
 
 
-def render_board_page(workshop: Workshop) -> str:
-    """`GET /`: the board, which polls `/sandbox/board` every two seconds."""
+def render_board_page(workshop: Workshop, address: str) -> str:
+    """`GET /`: the board, which polls `/sandbox/board` every two seconds. `address`: the sandbox's own."""
     with workshop.lock:
         user, password = workshop.installation.username, workshop.installation.password
         intro = f"Sandkasten, kein echter Betrieb: alle Personen sind erfunden. Anmeldung: {user} / {password}"
+        help_text = _HELP.format(address=escape(address))
         body = (
-            '<main><p><a href="/app">Anmelden und Aufträge bearbeiten</a></p>'
-            f'<div id="live">{render_live_part(workshop)}</div>{_HELP}</main><script>{_SCRIPT}</script>'
+            '<main><p><a href="app">Anmelden und Aufträge bearbeiten</a></p>'
+            f'<div id="live">{render_live_part(workshop)}</div>{help_text}</main><script>{_SCRIPT}</script>'
         )
         return _page("Werkstatt-Board", intro, body, workshop.version)
 
@@ -93,7 +96,7 @@ def _card(workshop: Workshop, order: SandboxOrder, fresh: int | None) -> str:
     )
     name = name or escape(workshop.field_text(order, "Firma"))
     return (
-        f'<a class="card{" fresh" if order.id == fresh else ""}" href="/orders/{order.id}"><b>{order.id}</b>{plate}'
+        f'<a class="card{" fresh" if order.id == fresh else ""}" href="orders/{order.id}"><b>{order.id}</b>{plate}'
         f"<small>{name or '–'}</small><small>{start or '–'} → {finish or '–'}</small></a>"
     )
 
@@ -108,7 +111,7 @@ def _last_change(workshop: Workshop) -> str:
     name = escape(workshop.short_name(order)) if order else "gelöscht"
     rows = "".join(f"<li>{_change(change)}</li>" for change in latest)
     return (
-        f'<div class="last"><h2>Zuletzt geändert: <a href="/orders/{order_id}">{order_id}</a> {name} '
+        f'<div class="last"><h2>Zuletzt geändert: <a href="orders/{order_id}">{order_id}</a> {name} '
         f"<time>{_clock(changed_at)}</time> · {escape(workshop.changes[0].by)}</h2><ul>{rows}</ul></div>"
     )
 
@@ -144,8 +147,8 @@ def render_order_page(workshop: Workshop, order: SandboxOrder) -> str:
         past = f'<div class="last"><h2>Änderungen</h2><ul>{history}</ul></div>' if history else ""
         title = f"Auftrag {order.id} · {workshop.short_name(order)}"
         body = (
-            f'<main><p><a href="/">zum Board</a></p>{past}<table>{rows}</table>{render_editor(order.id)}</main>'
-            f'<script src="{SCRIPT_PATH}"></script>'
+            f'<main><p><a href="../">zum Board</a></p>{past}<table>{rows}</table>{render_editor(order.id)}</main>'
+            f'<script src="../{SCRIPT_PATH}"></script>'
         )
         attributes = render_script_settings(workshop.installation, workshop.knobs.save_style, workshop.save_calls())
         return _page(title, "archiviert" if order.archived else "", body, workshop.version, attributes)
@@ -154,8 +157,19 @@ def render_order_page(workshop: Workshop, order: SandboxOrder) -> str:
 def render_missing_page(order_id: int) -> str:
     """The page for an unknown order."""
     return _page(
-        f"Auftrag {order_id}", "", '<main><p>Diesen Auftrag gibt es nicht. <a href="/">Zum Board</a></p></main>', 0
+        f"Auftrag {order_id}", "", '<main><p>Diesen Auftrag gibt es nicht. <a href="../">Zum Board</a></p></main>', 0
     )
+
+
+def render_workshops_page(workshops: Sequence[tuple[str, Installation]]) -> str:
+    """`GET /` of several workshops: their names, and how to log in to each."""
+    rows = "".join(
+        f'<tr><th><a href="w/{escape(name)}/">{escape(name)}</a></th>'
+        f"<td>{escape(installation.username)} / {escape(installation.password)}</td></tr>"
+        for name, installation in workshops
+    )
+    intro = f"{len(workshops)} Werkstätten, keine echte: alle Personen sind erfunden."
+    return _page("Werkstätten", intro, f"<main><table>{rows}</table></main>", 0)
 
 
 def _page(title: str, intro: str, body: str, version: int, attributes: str = "") -> str:

@@ -31,7 +31,9 @@ _REMARKS = (
 )
 
 
-def invent_orders(form: OrderForm, *, orders: int, seed: int, today: date) -> dict[int, SandboxOrder]:
+def invent_orders(
+    form: OrderForm, *, orders: int, seed: int, today: date, fill_readme_order: bool = True
+) -> dict[int, SandboxOrder]:
     """The orders by id, 123 always among them, with values as this installation stores them."""
     dice = random.Random(seed)
     inventor = PartInventor(dice, today)
@@ -43,7 +45,7 @@ def invent_orders(form: OrderForm, *, orders: int, seed: int, today: date) -> di
         order.parts = [inventor.next_part(at) for at in range(amount)]
         shop[order_id] = order
     _add_oddities(form, shop)
-    if README_ORDER in shop:
+    if fill_readme_order and README_ORDER in shop:
         _fill_readme_order(form, shop[README_ORDER], inventor, today)
     for order in shop.values():
         form.invent_extra_fields(order)

@@ -7,7 +7,8 @@ from planso_connector.sandbox.php import escape
 from planso_connector.sandbox.save_calls import SaveCalls
 from planso_connector.sandbox.save_style import SaveStyle
 
-SCRIPT_PATH = "/sandbox/planso.js"
+SCRIPT_PATH = "sandbox/planso.js"
+"""Below the sandbox's address. Links of pages are relative, so that they work below a path prefix."""
 
 
 def render_login_page(message: str = "", username: str = "") -> str:
@@ -16,7 +17,7 @@ def render_login_page(message: str = "", username: str = "") -> str:
     return f"""<!DOCTYPE html>
 <html lang="de"><head><title>PlanSo – Anmeldung (Sandkasten)</title></head><body class="login">
 <h1>Anmelden für die Werkstatt</h1>{alert}
-<form method="post" action="/app" id="login_form">
+<form method="post" action="app" id="login_form">
 <label>Benutzername
 <input type="text" name="system_login_username" id="system_login_username" value="{escape(username)}"></label>
 <label>Passwort <input type="password" name="system_login_password" id="system_login_password"></label>
@@ -32,7 +33,7 @@ def render_start_page(installation: Installation, style: SaveStyle, saves: SaveC
     hidden = f'<input type="hidden" name="{source}" value="{escape(token)}">' if style.shows_token("input") else ""
     return f"""<!DOCTYPE html>
 <html lang="de"><head><title>PlanSo (Sandkasten)</title>{meta}</head><body class="app"{attributes}>
-<h1>Werkstattübersicht</h1><p>Angemeldet als {escape(installation.username)}. <a href="/do?m=logout">Abmelden</a></p>
+<h1>Werkstattübersicht</h1><p>Angemeldet als {escape(installation.username)}. <a href="do?m=logout">Abmelden</a></p>
 {hidden}{render_editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT_PATH}"></script></body></html>"""
 
 

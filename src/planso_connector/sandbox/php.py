@@ -37,11 +37,21 @@ def _decode(raw: bytes) -> str:
 
 def json_response(data: Any, installation: Installation, status: int = 200) -> Response:
     """JSON; in ISO-8859-1 without a charset on installations of that kind."""
+    return encoded_json_response(encode_json(data, installation), installation, status)
+
+
+def encode_json(data: Any, installation: Installation) -> bytes:
+    """The body of `json_response`."""
     text = json.dumps(data, ensure_ascii=False)
     if installation.charset == "utf-8":
-        return _make_response(text.encode("utf-8", "backslashreplace"), "application/json; charset=utf-8", status)
-    escaped = "".join(letter if ord(letter) < 256 else json.dumps(letter)[1:-1] for letter in text)
-    return _make_response(escaped.encode("iso-8859-1"), "application/json", status)
+        return text.encode("utf-8", "backslashreplace")
+    return "".join(letter if ord(letter) < 256 else json.dumps(letter)[1:-1] for letter in text).encode("iso-8859-1")
+
+
+def encoded_json_response(body: bytes, installation: Installation, status: int = 200) -> Response:
+    """The response with what `encode_json` returned."""
+    charset = "; charset=utf-8" if installation.charset == "utf-8" else ""
+    return _make_response(body, f"application/json{charset}", status)
 
 
 def html_response(page: str, installation: Installation, status: int = 200) -> Response:

@@ -3,7 +3,8 @@
 "use strict";
 const { table, escaped, style, saves } = JSON.parse(document.body.dataset.planso);
 const element = (id) => document.getElementById(id);
-const isInApp = location.pathname === "/app";
+const root = new URL("..", document.currentScript.src).pathname;
+const isInApp = location.pathname === `${root}app`;
 let opened = null, tokenOfForm = "";
 
 function send(method, address, body = null, headers = {}) {
@@ -84,7 +85,7 @@ async function fetchToken() {
   }
   const here = findToken(document);
   if (here) return here;
-  return findToken(new DOMParser().parseFromString((await send("GET", "/app")).responseText, "text/html")) ?? "";
+  return findToken(new DOMParser().parseFromString((await send("GET", `${root}app`)).responseText, "text/html")) ?? "";
 }
 
 function buildBody(beside, pairs) {
@@ -117,7 +118,7 @@ async function save(kind, id, pairs) {
   const [content, type] = buildBody(beside, pairs);
   if (type) headers["Content-Type"] = type;
   const query = new URLSearchParams({ ...fillPlaceholders(call.query), ...call.also });
-  return send("POST", `${call.path}?${query}`, content, headers);
+  return send("POST", `${root}${call.path.slice(1)}?${query}`, content, headers);
 }
 
 function parseOutcome(request) {
@@ -153,9 +154,9 @@ async function open(id) {
   element("title").textContent = id ? `Auftrag ${id}` : "Neuer Auftrag";
   const query = { m: "visual_forms_plain", tableID: table, submode: id ? "update" : "insert", dataID: id,
     call_back_class: "resourceplanner_single_project_wrapper", callback: "" };
-  const answer = parseJson(await send("POST", `/do?${new URLSearchParams(query)}`));
+  const answer = parseJson(await send("POST", `${root}do?${new URLSearchParams(query)}`));
   if (!answer) {
-    element("form").innerHTML = 'Bitte zuerst <a href="/app">anmelden</a>.';
+    element("form").innerHTML = `Bitte zuerst <a href="${root}app">anmelden</a>.`;
     opened = null;
     return;
   }
@@ -180,7 +181,7 @@ async function open(id) {
 }
 
 async function showBoard() {
-  const answer = parseJson(await send("POST", "/do?m=resourceplanner_get_project_stations&filterID="));
+  const answer = parseJson(await send("POST", `${root}do?m=resourceplanner_get_project_stations&filterID=`));
   const orders = Object.values(answer ?? {}).filter((entry) => entry && entry.ID);
   element("resourceplanner").replaceChildren(...orders.map((order) => {
     const item = document.createElement("li"), link = document.createElement("a");

@@ -15,12 +15,20 @@ from starlette.types import ASGIApp
 from planso_connector.sandbox import calls, login_page, save_response
 from planso_connector.sandbox.forms import SaveRefusedError
 from planso_connector.sandbox.hanging_requests import HangingRequests, NoResponse
-from planso_connector.sandbox.php import group_by_name, html_response, json_response, parse_pairs
+from planso_connector.sandbox.php import (
+    encode_json,
+    encoded_json_response,
+    group_by_name,
+    html_response,
+    json_response,
+    parse_pairs,
+)
+from planso_connector.sandbox.session_records import Client
 from planso_connector.sandbox.sessions import SessionStore
 from planso_connector.sandbox.workshop import Workshop
 
 COOKIE = "PHPSESSID"
-_MAX_REQUESTS = 20_000
+MAX_REQUESTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,8 @@ class LoggedRequest:
 
     `status`: 0 for no response. `saving`: whether it is a save; reads have the same `submode`. `started`, `ended`:
     seconds of the monotonic clock. `version`: the workshop's when it was read or saved, None where it was neither.
-    `heard`: whether the client was still connected then.
+    `heard`: whether the client was still connected then. `session`: the id that the client sent, or got in response,
+    "" for none. `client`: its address. `process`: its process id, None for unknown.
     """
 
     method: str
@@ -42,21 +51,28 @@ class LoggedRequest:
     ended: float
     version: int | None
     heard: bool
+    session: str
+    client: str
+    process: int | None
 
 
 class PlansoApp:
     """The handlers of `/app` and `/do`."""
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, *, keeps_board: bool = False, max_requests: int = MAX_REQUESTS) -> None:
+        """`keeps_board`: the encoded board is kept until the workshop changes, also while its orders are let go."""
         self.workshop = workshop
         self.installation = workshop.installation
         self.sessions = SessionStore(workshop.installation)
         self.hanging_requests = HangingRequests()
-        self.requests: deque[LoggedRequest] = deque(maxlen=_MAX_REQUESTS)
+        self.requests: deque[LoggedRequest] = deque(maxlen=max_requests)
         self.in_flight = 0
         self.in_flight_peak = 0
         self._dice = random.Random(0)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._keeps_board = keeps_board
+        self._board: tuple[int, bytes] | None = None
+        """The workshop's version and its encoded board then."""
 
     async def handle_app(self, request: Request) -> ASGIApp:
         """`GET /app` opens a session and shows the login page, `POST /app` logs in."""
@@ -64,7 +80,8 @@ class PlansoApp:
         body = await request.body()
         async with self._session_turn(request):
             await self._delay()
-            response = self._page_or_failure(request, body)
+            session_id, response = self._page_or_failure(request, body)
+        client = _client(request)
         entry = LoggedRequest(
             method=request.method,
             m="app",
@@ -76,8 +93,11 @@ class PlansoApp:
             ended=monotonic(),
             version=None,
             heard=True,
+            session=session_id,
+            client=client.address,
+            process=client.process,
         )
-        self._log(entry)
+        self._log(entry, client)
         return response
 
     @asynccontextmanager
@@ -90,17 +110,19 @@ class PlansoApp:
         async with self._locks.setdefault(cookie, asyncio.Lock()):
             yield
 
-    def _page_or_failure(self, request: Request, body: bytes) -> Response:
+    def _page_or_failure(self, request: Request, body: bytes) -> tuple[str, Response]:
+        """The session's id, and the response."""
         with self.workshop.lock:
-            fails = self.workshop.knobs.count_down("fail_app_next")
-            return self._proxy_failure() if fails else self._page(request, body)
+            if self.workshop.knobs.count_down("fail_app_next"):
+                return request.cookies.get(COOKIE, ""), self._proxy_failure()
+            return self._page(request, body)
 
-    def _page(self, request: Request, body: bytes) -> Response:
+    def _page(self, request: Request, body: bytes) -> tuple[str, Response]:
         session_id, is_new = self.sessions.start(request.cookies.get(COOKIE))
         response = self._log_in(session_id, body) if request.method == "POST" else self._start(session_id)
         if is_new:
             response.set_cookie(COOKIE, session_id, path="/", httponly=True, samesite="lax")
-        return response
+        return session_id, response
 
     def _start(self, session_id: str) -> Response:
         if self.sessions.is_logged_in(session_id):
@@ -132,7 +154,8 @@ class PlansoApp:
         try:
             body, style = await request.body(), self.workshop.knobs.save_style
             templates = self.workshop.save_calls()
-            call = calls.parse_call(style, templates, request.url.path, request.query_params, request.headers, body)
+            path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+            call = calls.parse_call(style, templates, path, request.query_params, request.headers, body)
             async with self._session_turn(request):
                 await self._delay(self.workshop.knobs.save_latency if call.saves else 0.0)
                 is_connected = not await request.is_disconnected()
@@ -143,6 +166,7 @@ class PlansoApp:
                     response = trouble if trouble is not None else self._answer(request, call)
         finally:
             self.in_flight -= 1
+        client = _client(request)
         entry = LoggedRequest(
             method=request.method,
             m=call.m,
@@ -154,8 +178,11 @@ class PlansoApp:
             ended=monotonic(),
             version=version,
             heard=is_connected,
+            session=request.cookies.get(COOKIE, ""),
+            client=client.address,
+            process=client.process,
         )
-        self._log(entry)
+        self._log(entry, client)
         return response
 
     def _find_trouble(self, request: Request, call: calls.PlansoCall) -> ASGIApp | None:
@@ -177,6 +204,8 @@ class PlansoApp:
 
     def _answer(self, request: Request, call: calls.PlansoCall) -> ASGIApp:
         token, style = self.sessions.token(request.cookies.get(COOKIE)), self.workshop.knobs.save_style
+        if call.m == calls.BOARD and not call.saves:
+            return encoded_json_response(self._encode_board(call), self.installation)
         if not call.saves:
             answer = calls.answer_read(self.workshop, call)
             if call.m == calls.FORM and style.shows_token("member"):
@@ -184,6 +213,15 @@ class PlansoApp:
             return json_response(answer, self.installation)
         answered = self._save(call, token)
         return self._lose_response() if self.workshop.knobs.count_down("lose_answers_next") else answered
+
+    def _encode_board(self, call: calls.PlansoCall) -> bytes:
+        version = self.workshop.version
+        is_kept = self._board is not None and self._board[0] == version
+        if self._board is not None and is_kept and not self.workshop.knobs.archive_after_next_list:
+            return self._board[1]
+        body = encode_json(calls.answer_read(self.workshop, call), self.installation)
+        self._board = (version, body) if self._keeps_board else None
+        return body
 
     def _save(self, call: calls.PlansoCall, token: str) -> Response:
         knobs = self.workshop.knobs
@@ -229,6 +267,13 @@ class PlansoApp:
         if seconds > 0:
             await self.hanging_requests.sleep(seconds)
 
-    def _log(self, entry: LoggedRequest) -> None:
+    def _log(self, entry: LoggedRequest, client: Client) -> None:
         with self.workshop.lock:
             self.requests.append(entry)
+            is_issued = entry.session in self.sessions.issued_ids
+            self.sessions.records.record_request(entry.session, client, entry.started, entry.ended, is_issued=is_issued)
+
+
+def _client(request: Request) -> Client:
+    address = f"{request.client.host}:{request.client.port}" if request.client is not None else ""
+    return Client(address, request.scope.get("planso.process"), request.headers.get("user-agent", ""))

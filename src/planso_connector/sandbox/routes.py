@@ -1,7 +1,7 @@
 """The sandbox's routes: those of PlanSo, the pages for people, and the tools under `/sandbox`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,13 @@ from planso_connector.sandbox.workshop import Workshop
 _SCRIPT_FILE = Path(__file__).with_name("planso.js")
 
 
-def create_app(workshop: Workshop, planso: PlansoApp, allowed_hosts: Iterable[str] = ()) -> ASGIApp:
-    """The ASGI app."""
+def create_app(routes: ASGIApp, allowed_hosts: Iterable[str] = (), workshops: Collection[str] = ()) -> ASGIApp:
+    """The ASGI app. `workshops`: names that may come before an allowed host name."""
+    return TransportMiddleware(SameOriginMiddleware(routes, allowed_hosts, workshops))
+
+
+def create_routes(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
+    """The routes of one workshop."""
     routes: list[BaseRoute] = [
         Route("/app", planso.handle_app, methods=["GET", "POST"]),
         Route("/do", planso.handle_do, methods=["GET", "POST"]),
@@ -32,12 +37,12 @@ def create_app(workshop: Workshop, planso: PlansoApp, allowed_hosts: Iterable[st
         *_pages(workshop),
         *_tools(workshop, planso),
     ]
-    return TransportMiddleware(SameOriginMiddleware(Starlette(routes=routes), allowed_hosts))
+    return Starlette(routes=routes)
 
 
 def _pages(workshop: Workshop) -> list[BaseRoute]:
-    async def board(_: Request) -> Response:
-        return HTMLResponse(board_page.render_board_page(workshop))
+    async def board(request: Request) -> Response:
+        return HTMLResponse(board_page.render_board_page(workshop, str(request.base_url).rstrip("/")))
 
     async def order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
@@ -60,7 +65,7 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
         Route("/orders", index),
         Route("/orders/{order_id:int}", order),
         Route("/favicon.ico", icon),
-        Route(login_page.SCRIPT_PATH, script),
+        Route(f"/{login_page.SCRIPT_PATH}", script),
     ]
 
 
@@ -94,6 +99,7 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
             try:
                 body = json.loads(await request.body())
                 workshop.edit(shown.id, str(body["label"]), str(body["value"]))
+                shown = workshop.get_order(shown.id)
             except (KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(_order(workshop, shown))
@@ -127,6 +133,16 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
             }
         )
 
+    async def sessions(_: Request) -> Response:
+        with workshop.lock:
+            records = planso.sessions.records
+            return JSONResponse(
+                {
+                    "sessions": [record.as_json() for record in records.to_list()],
+                    "foreign_sessions": sorted(records.foreign_ids),
+                }
+            )
+
     return [
         Route("/sandbox/board", board),
         Route("/sandbox/knobs", knobs, methods=["GET", "POST"]),
@@ -135,6 +151,7 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
         Route("/sandbox/changes", changes),
         Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST", "DELETE"]),
         Route("/sandbox/requests", requests),
+        Route("/sandbox/sessions", sessions),
     ]
 
 

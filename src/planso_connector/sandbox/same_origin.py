@@ -1,7 +1,7 @@
 """Keep pages of other sites, open in a browser, from using the sandbox; programs and its own pages may."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
@@ -20,8 +20,12 @@ _ORIGIN_REFUSED = (
 class SameOriginMiddleware:
     """Answer 421 for other host names, and 403 for changes requested by another site's page."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: Iterable[str] = (), allowed_first_labels: Collection[str] = ()
+    ) -> None:
+        """`allowed_first_labels`: with one of these before it an allowed host name is allowed too."""
         self._app = app
+        self._first_labels = allowed_first_labels
         self._allowed_names = {"localhost", *(name.lower() for name in allowed_hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +50,8 @@ class SameOriginMiddleware:
     def _is_allowed_host(self, host: str) -> bool:
         try:
             name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-            if name in self._allowed_names:
+            label, _, rest = name.partition(".")
+            if name in self._allowed_names or (label in self._first_labels and rest in self._allowed_names):
                 return True
             ipaddress.ip_address(name)
         except ValueError:

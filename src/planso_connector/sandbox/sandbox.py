@@ -13,12 +13,15 @@ from starlette.types import ASGIApp
 from planso_connector.sandbox import server
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import Knobs
-from planso_connector.sandbox.planso_app import LoggedRequest, PlansoApp
-from planso_connector.sandbox.routes import create_app
+from planso_connector.sandbox.planso_app import MAX_REQUESTS, LoggedRequest, PlansoApp
+from planso_connector.sandbox.routes import create_app, create_routes
+from planso_connector.sandbox.session_records import SessionRecord
 from planso_connector.sandbox.workshop import Workshop
 
 TODAY = date(2026, 11, 23)
 """The day around which the invented orders are dated."""
+
+MAX_REQUESTS_OF_MANY = 1_000
 
 
 class Sandbox:
@@ -33,31 +36,42 @@ class Sandbox:
         state: Path | None = None,
         today: date = TODAY,
         allowed_hosts: Iterable[str] = (),
+        number: int = 0,
     ) -> None:
         """`orders`: how many to invent from `seed` and `today`. `state`: the file to continue from and to write to.
-        `allowed_hosts`: host names besides `localhost` and IP addresses.
+        `allowed_hosts`: host names besides `localhost` and IP addresses. `number`: see `Workshop`.
 
         Raises `StateFileError` when the file is damaged or was made with other settings.
         """
         self.installation = installation or Installation()
         self.knobs = Knobs(save_style=self.installation.save_style)
-        self._workshop = Workshop(self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state)
-        self._planso = PlansoApp(self._workshop)
-        self.app: ASGIApp = create_app(self._workshop, self._planso, allowed_hosts)
+        self._workshop = Workshop(
+            self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state, number=number
+        )
+        self._planso = PlansoApp(
+            self._workshop, keeps_board=bool(number), max_requests=MAX_REQUESTS_OF_MANY if number else MAX_REQUESTS
+        )
+        self.routes: ASGIApp = create_routes(self._workshop, self._planso)
+        """The routes alone, for whoever decides which host names and pages may use them."""
+        self.app: ASGIApp = create_app(self.routes, allowed_hosts)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
         """Serve in a thread: `with sandbox.serve() as url`. Raises `PortTakenError`."""
-        return server.serve_in_thread(self.app, self._planso.hanging_requests.release, host, port)
+        return server.serve_in_thread(self.app, self.release_requests, host, port)
 
     def run(self, listening: Sequence[socket.socket]) -> None:
         """Serve in the main thread until interrupted, on listening sockets."""
-        server.serve_in_main_thread(self.app, self._planso.hanging_requests.release, listening)
+        server.serve_in_main_thread(self.app, self.release_requests, listening)
+
+    def release_requests(self) -> None:
+        """Let hanging requests end, in the server's event loop: it closes."""
+        self._planso.hanging_requests.release()
 
     # -- its requests
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """The last 20,000 requests to `/do` and `/app`, oldest first."""
+        """The last 20,000 requests to `/do` and `/app`, of one of several workshops 1,000; oldest first."""
         with self._workshop.lock:
             return list(self._planso.requests)
 
@@ -92,12 +106,38 @@ class Sandbox:
         """The value of every session cookie ever issued."""
         return set(self._planso.sessions.issued_ids)
 
+    @property
+    def sessions(self) -> list[SessionRecord]:
+        """The last 2,000 sessions, oldest first: when and from where each was used."""
+        with self._workshop.lock:
+            return self._planso.sessions.records.to_list()
+
+    @property
+    def foreign_sessions(self) -> set[str]:
+        """Session ids that clients sent and that this PlanSo never issued."""
+        with self._workshop.lock:
+            return self._planso.sessions.records.foreign_ids
+
     def expire_sessions(self, after_requests: int = 0) -> None:
         """End all sessions, now or once after this many more logged-in `/do` requests."""
         with self._workshop.lock:
             self._planso.sessions.expire(after_requests)
 
     # -- its orders
+
+    @property
+    def holds_orders(self) -> bool:
+        """Whether the orders are in memory."""
+        return self._workshop.holds_orders
+
+    def release_orders(self) -> None:
+        """Let the orders go from memory, except the changed ones; they are invented again when they are needed."""
+        self._workshop.release_orders()
+
+    def set_knobs(self, values: object) -> None:
+        """Set knobs by JSON values, all or none. Raises `KnobError`."""
+        with self._workshop.lock:
+            self.knobs.set_json(values)
 
     def order_ids(self) -> list[int]:
         """The ids of the board, in its order."""

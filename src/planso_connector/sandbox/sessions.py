@@ -2,9 +2,11 @@
 
 import secrets
 from dataclasses import dataclass, field
+from time import monotonic
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import Knobs
+from planso_connector.sandbox.session_records import SessionEnd, SessionRecord, SessionRecords
 
 MAX_WRONG_PASSWORDS = 3
 """This many in a row lock the account."""
@@ -28,6 +30,7 @@ class SessionStore:
     rejected_logins: int = 0
     issued_ids: set[str] = field(default_factory=set)
     """Every session id ever issued."""
+    records: SessionRecords = field(default_factory=SessionRecords)
     _open: dict[str, PhpSession] = field(default_factory=dict)
     _wrong: dict[str, int] = field(default_factory=dict)
     _expire_in: int | None = None
@@ -39,6 +42,7 @@ class SessionStore:
         new = secrets.token_hex(16)
         self._open[new] = PhpSession()
         self.issued_ids.add(new)
+        self.records.add(SessionRecord(new, opened_at=monotonic()))
         return new, True
 
     def is_logged_in(self, cookie: str | None) -> bool:
@@ -58,8 +62,10 @@ class SessionStore:
             self.logins += 1
             self._wrong.pop(username, None)
             if knobs.one_session_per_account:
-                self._open = {key: other for key, other in self._open.items() if other.user != username}
+                for other in [key for key, session in self._open.items() if session.user == username]:
+                    self._end(other, "replaced")
             self._open[session_id] = PhpSession(user=username)
+            self.records.record_login(session_id, username, monotonic())
             return ""
         self.rejected_logins += 1
         self._wrong[username] = self._wrong.get(username, 0) + 1
@@ -75,7 +81,7 @@ class SessionStore:
         session = self._open[str(cookie)]
         session.requests += 1
         if knobs.expire_sessions_after is not None and session.requests > knobs.expire_sessions_after:
-            del self._open[str(cookie)]
+            self._end(str(cookie), "expired")
             return False
         if self._expire_in is not None:
             if self._expire_in == 0:
@@ -90,8 +96,13 @@ class SessionStore:
             self._expire_in = after_requests
         else:
             self._expire_in = None
-            self._open.clear()
+            for session_id in list(self._open):
+                self._end(session_id, "expired")
 
     def log_out(self, cookie: str | None) -> None:
         """End the cookie's session."""
-        self._open.pop(cookie or "", None)
+        self._end(cookie or "", "logged_out")
+
+    def _end(self, session_id: str, how: SessionEnd) -> None:
+        if self._open.pop(session_id, None) is not None:
+            self.records.record_end(session_id, how, monotonic())

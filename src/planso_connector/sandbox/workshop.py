@@ -9,10 +9,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from planso_connector.sandbox import invented_orders, save_effects, state_file
+from planso_connector.sandbox import distinct_orders, invented_orders, save_effects, state_file
 from planso_connector.sandbox.form_fields import FIELDS, STATUS_STATIONS
 from planso_connector.sandbox.form_markup import render_filling_script
 from planso_connector.sandbox.forms import AcceptedSave, OrderForm, SaveRefusedError
+from planso_connector.sandbox.held_orders import HeldOrders
 from planso_connector.sandbox.installation import OPTIONAL_SELECTS, Installation
 from planso_connector.sandbox.knobs import Edit, Knobs
 from planso_connector.sandbox.orders import SandboxOrder, WireValues
@@ -40,8 +41,19 @@ class Workshop:
     """All orders. Thread-safe: every public method takes the lock."""
 
     def __init__(
-        self, installation: Installation, knobs: Knobs, *, orders: int, seed: int, today: date, state: Path | None
+        self,
+        installation: Installation,
+        knobs: Knobs,
+        *,
+        orders: int,
+        seed: int,
+        today: date,
+        state: Path | None,
+        number: int = 0,
     ) -> None:
+        """`number`: of one of several workshops, whose orders are invented when they are first needed; 0 for the only
+        one.
+        """
         self.installation = installation
         self.knobs = knobs
         recorded = installation.recorded
@@ -49,10 +61,16 @@ class Workshop:
         self.lock = threading.RLock()
         self.changes: deque[FieldChange] = deque(maxlen=_MAX_CHANGES)
         self.version = 0
-        self._orders = invented_orders.invent_orders(self.form, orders=orders, seed=seed, today=today)
-        self._next_id = max(self._orders, default=100) + 1
-        self._touched: set[int] = set()
-        self._gone: set[int] = set()
+
+        def invent() -> dict[int, SandboxOrder]:
+            invented = invented_orders.invent_orders(
+                self.form, orders=orders, seed=seed, today=today, fill_readme_order=number <= 1
+            )
+            if number:
+                distinct_orders.make_distinct(self.form, invented, number)
+            return invented
+
+        self._held = HeldOrders(invent)
         self._blank: dict[int, tuple[int, float]] = {}
         self._state = state
         self._made_with: dict[str, Any] = {
@@ -64,24 +82,36 @@ class Workshop:
         }
         if recorded is not None:
             self._made_with["like"] = sorted(recorded.form.fields)
+        if number:
+            self._made_with["workshop"] = number
         if state is not None:
             self._load(state)
+        if not number:
+            self._held.orders  # noqa: B018 - invented at the start, not in the first request
 
     def _load(self, path: Path) -> None:
         kept = state_file.load_state(path, self._made_with)
         if kept is not None:
-            self._orders |= kept.changed
-            for order_id in kept.gone:
-                self._orders.pop(order_id, None)
-            self._touched, self._gone, self._next_id = set(kept.changed), kept.gone, kept.next_id
+            self._held.load(kept)
+
+    @property
+    def _orders(self) -> dict[int, SandboxOrder]:
+        return self._held.orders
+
+    @property
+    def holds_orders(self) -> bool:
+        """Whether the orders are in memory."""
+        return self._held.is_held
+
+    def release_orders(self) -> None:
+        """Let the orders go from memory, except the changed ones; they are invented again when they are needed."""
+        with self.lock:
+            self._held.release()
 
     def _save_state(self) -> None:
         self.version += 1
         if self._state is not None:
-            changed = {order_id: self._orders[order_id] for order_id in sorted(self._touched)}
-            state_file.save_state(
-                self._state, state_file.SavedState(changed, self._gone, self._next_id), self._made_with
-            )
+            state_file.save_state(self._state, self._held.to_saved_state(), self._made_with)
 
     # -- reading
 
@@ -167,11 +197,11 @@ class Workshop:
         with self.lock:
             self._check_not_refused()
             accepted = self._accept(None, pairs)
-            order_id = self._next_id
-            self._next_id += 1
+            order_id = self._held.next_id
+            self._held.next_id += 1
             if self.knobs.count_down("drop_saves_next"):
                 return order_id
-            self._touched.add(order_id)
+            self._held.touched.add(order_id)
             self._apply(self._add_empty_order(order_id), accepted)
             return order_id
 
@@ -188,14 +218,14 @@ class Workshop:
         rows_before = order.rows
         order.rows = accepted.rows
         if rows_before != order.rows:
-            self._touched.add(order.id)
+            self._held.touched.add(order.id)
         self._set_values(order, save_effects.apply_save_effects(self.form, order, accepted), by="Verbindung")
         if self.knobs.blank_after_save or self.knobs.blank_seconds_after_save:
             self._blank[order.id] = (self.knobs.blank_after_save, monotonic() + self.knobs.blank_seconds_after_save)
         self._save_state()
 
     def _add_empty_order(self, order_id: int) -> SandboxOrder:
-        self._gone.discard(order_id)
+        self._held.gone.discard(order_id)
         order = SandboxOrder(
             id=order_id,
             row_id=str(600_000 + order_id * 7),
@@ -236,7 +266,7 @@ class Workshop:
                 continue
             before, after = self.field_text(order, usual_label), self.form.to_text(usual_label, wire)
             order.values[usual_label] = list(wire)
-            self._touched.add(order.id)
+            self._held.touched.add(order.id)
             label = self.installation.shown_label(usual_label)
             self.changes.appendleft(FieldChange(order.id, label, before, after, by, now, self.version + 1))
             if usual_label == "Projekt-Status" and after in STATUS_STATIONS:
@@ -265,13 +295,13 @@ class Workshop:
             usual_texts = {self.form.usual_label(label): text for label, text in texts.items()}
             values = {usual_label: self.form.to_wire(usual_label, text) for usual_label, text in usual_texts.items()}
             if order_id is None:
-                order_id = self._next_id
+                order_id = self._held.next_id
             if order_id in self._orders or not 0 < order_id < 10**15:
                 raise ValueError(f"The id {order_id} can't be given to a new order")
-            self._next_id = max(self._next_id, order_id + 1)
+            self._held.next_id = max(self._held.next_id, order_id + 1)
             order = self._add_empty_order(order_id)
             self._set_values(order, values, by="Werkstatt")
-            self._touched.add(order.id)
+            self._held.touched.add(order.id)
             self._save_state()
             return order.id
 
@@ -279,7 +309,7 @@ class Workshop:
         """Take an order off the board, or put it back. Raises KeyError."""
         with self.lock:
             self.get_order(order_id).archived = archived
-            self._touched.add(order_id)
+            self._held.touched.add(order_id)
             self._save_state()
 
     def delete(self, order_id: int) -> None:
@@ -287,8 +317,8 @@ class Workshop:
         with self.lock:
             self.get_order(order_id)
             del self._orders[order_id]
-            self._touched.discard(order_id)
-            self._gone.add(order_id)
+            self._held.touched.discard(order_id)
+            self._held.gone.add(order_id)
             self._save_state()
 
 
