@@ -116,6 +116,9 @@ class InterleavedTransaction:
     def lock(self, name: str) -> None:
         self._tx.lock(name)
 
+    def notify(self, message: str) -> None:
+        self._tx.notify(message)
+
 
 STEPS: dict[str, Callable[[Transaction], object]] = {
     "cancel": lambda tx: operations.cancel(tx, "op_1", now=at(20), message="", failure={"type": "Cancelled"}),

@@ -19,9 +19,10 @@ import structlog
 from planso_connector.domain.clock import Clock, Instant, format_instant, monotonic_seconds
 from planso_connector.domain.errors import ConnectorError, PlansoLeaseLost, StoreUnavailable
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
-from planso_connector.store import leases, planso_leases
+from planso_connector.store import leases, planso_leases, wake_ups
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.planso_leases import LeaseRow
+from planso_connector.store.wake_ups import WakeUpKind
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +138,8 @@ class PlansoLeases:
     async def acquire(self, address: str, user: str) -> PlansoLease | LeaseRow:
         """
         The lease, which `user` (a workshop) keeps until it releases it; or, where another process has it, its row with
-        `holder` and `expires_at`. Whoever waits for a lease asks again every second. Raises StoreUnavailable.
+        `holder` and `expires_at`. Whoever waits for a lease asks again every second, and when woken
+        (`WakeUpKind.LEASE`). Raises StoreUnavailable.
         """
         lock = self._locks.get(address)
         if lock is None:
@@ -211,19 +213,29 @@ class PlansoLeases:
         log.info("planso_lease_released", address=address)
 
     async def _release_row(self, address: str, lease_id: str) -> None:
+        def work(tx: Transaction) -> None:
+            if planso_leases.release(tx, address, lease_id=lease_id):
+                wake_ups.notify(tx, WakeUpKind.LEASE, address)
+
         try:
-            await self._database.write(lambda tx: planso_leases.release(tx, address, lease_id=lease_id))
+            await self._database.write(work)
         except StoreUnavailable as error:
             log.warning("planso_lease_not_released", address=address, error=type(error).__name__)
 
     async def close(self) -> None:
         """Release all leases, and acquire none any more."""
         self._is_closed = True
-        for lease in self._held.values():
+        released, self._held = self._held, {}
+        for lease in released.values():
             lease.end("the connector is stopping")
-        self._held.clear()
+
+        def work(tx: Transaction) -> None:
+            planso_leases.release_all(tx, holder=self.holder)
+            for address in released:
+                wake_ups.notify(tx, WakeUpKind.LEASE, address)
+
         try:
-            await self._database.write(lambda tx: planso_leases.release_all(tx, holder=self.holder))
+            await self._database.write(work)
         except StoreUnavailable as error:
             log.warning("planso_leases_not_released", error=type(error).__name__)
 

@@ -1,7 +1,8 @@
 """What SQLite and PostgreSQL have in common as backends of a Database."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Executable
 
@@ -11,6 +12,14 @@ from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.engine.work_queue import WorkQueue
 
 T = TypeVar("T")
+
+
+class Listener(Protocol):
+    """Receives the messages that are sent while it is open."""
+
+    async def receive(self, seconds: float) -> list[str]:
+        """The next messages; none if none come within so many seconds. Raises StoreUnavailable where it is lost."""
+        ...
 
 
 class Backend:
@@ -37,6 +46,10 @@ class Backend:
 
     def data_version(self) -> int | None:
         """A number that changes with each commit of anybody; None if only a server could tell."""
+        return None
+
+    def listen(self) -> AbstractAsyncContextManager[Listener] | None:
+        """Open a connection that receives the messages of `Transaction.notify`; None for a database that sends none."""
         return None
 
     async def close(self) -> None:

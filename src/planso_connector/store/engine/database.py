@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -12,7 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine.backend import Backend
+from planso_connector.store.engine.backend import Backend, Listener
 from planso_connector.store.engine.file_watch import FileFault
 from planso_connector.store.engine.immediate_reads import ReadLater
 from planso_connector.store.engine.sqlite import SqliteBackend
@@ -146,6 +147,14 @@ class Database:
         is the same, what was read since it was taken is current.
         """
         return self._backend.data_version()
+
+    def listen(self) -> AbstractAsyncContextManager[Listener] | None:
+        """
+        Open a connection of its own that receives the messages of `Transaction.notify`; None for a database that sends
+        none. Raises StoreUnavailable, also where it is known that messages would not arrive. Whether they do has to be
+        tried: a pooler may swallow them.
+        """
+        return self._backend.listen()
 
     @property
     def file_fault(self) -> FileFault | None:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any, cast
 
@@ -15,8 +15,9 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreTimeout, StoreUnavailable
-from planso_connector.store.engine.backend import Backend
+from planso_connector.store.engine.backend import Backend, Listener
 from planso_connector.store.engine.postgresql_check import check_server
+from planso_connector.store.engine.postgresql_listener import CHANNEL, listen
 from planso_connector.store.engine.postgresql_pool import (
     ConnectionPool,
     ConnectionUse,
@@ -138,21 +139,25 @@ def _in_one_line(error: psycopg.Error, url: PostgresqlUrl) -> str:
     return line.rstrip(".?")[:1000]
 
 
-def connect(url: PostgresqlUrl) -> TimeoutConnection:
-    """
-    Open a connection, outside of any transaction. Raises psycopg's errors; StoreUnavailable if the database itself
-    is unsuitable.
-    """
-    given = {
+def connection_parameters(url: PostgresqlUrl) -> dict[str, str]:
+    """libpq's parameters of every connection."""
+    return {
         **NETWORK_PARAMETERS,
         "fallback_application_name": APPLICATION_NAME,
         **({"target_session_attrs": "primary"} if url.has_several_hosts else {}),
         **url.parameters,
         "client_encoding": "UTF8",
     }
+
+
+def connect(url: PostgresqlUrl) -> TimeoutConnection:
+    """
+    Open a connection, outside of any transaction. Raises psycopg's errors; StoreUnavailable if the database itself
+    is unsuitable.
+    """
     try:
         connection = TimeoutConnection.connect(
-            "", **cast("Any", given), row_factory=cast("Any", dict_row), autocommit=True
+            "", **cast("Any", connection_parameters(url)), row_factory=cast("Any", dict_row), autocommit=True
         )
     except psycopg.ProgrammingError as error:
         raise StoreUnavailable(f"The database URL can't be used: {_in_one_line(error, url)}.") from None
@@ -218,6 +223,9 @@ class PostgresqlTransaction(WorkshopScope):
     def lock(self, name: str) -> None:
         self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
 
+    def notify(self, message: str) -> None:
+        self._connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, message))
+
 
 class PostgresqlBackend(Backend):
     def __init__(self, url: PostgresqlUrl, connections: int, timeout: float = TIMEOUT) -> None:
@@ -236,6 +244,11 @@ class PostgresqlBackend(Backend):
         ):
             for _ in range(threads):
                 queue.start_thread(self._serve, queue, use, mode)
+
+    def listen(self) -> AbstractAsyncContextManager[Listener]:
+        return listen(
+            self._url, connection_parameters(self._url), self._connections, partial(translate_errors, self._url)
+        )
 
     async def close(self) -> None:
         await super().close()

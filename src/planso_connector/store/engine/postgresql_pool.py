@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 RETRY_AFTER = 2.0
 """Seconds after a refused connection until another is tried, as long as there are some."""
+MIN_LENDING_SIZE = 4
+"""Connections from which on one can be spared for something else."""
 
 
 class ResponseTimeout(psycopg.OperationalError):
@@ -81,6 +83,8 @@ class ConnectionPool:
         self._used: Counter[ConnectionUse] = Counter()
         self._waiting: list[tuple[ConnectionUse, object]] = []
         self._refused_until = 0.0
+        self.refusals = 0
+        """How often no connection could be opened."""
         self._is_closed = False
 
     def acquire(self, use: ConnectionUse) -> tuple[TimeoutConnection, bool]:
@@ -97,6 +101,7 @@ class ConnectionPool:
                 connection = self._connect()
             except BaseException:
                 with self._changed:
+                    self.refusals += 1
                     self._opening -= 1
                     self._free(use)
                     self._refused_until = time.monotonic() + RETRY_AFTER
@@ -116,13 +121,29 @@ class ConnectionPool:
             if connection is None:
                 unwanted, self._idle = self._idle, []
                 self._open -= 1
-            elif self._is_closed:
+            elif self._is_closed or self._open > self._size:
                 unwanted = [connection]
             else:
                 self._idle.append(connection)
             self._open -= len(unwanted)
             self._free(use)
         _close_all(unwanted)
+
+    def lend(self) -> bool:
+        """Leave one of the `size` connections to somebody else, until `take_back`. False if there are too few."""
+        with self._changed:
+            if self._size < MIN_LENDING_SIZE:
+                return False
+            self._size -= 1
+            unwanted = [self._idle.pop()] if self._idle and self._open > self._size else []
+            self._open -= len(unwanted)
+        _close_all(unwanted)
+        return True
+
+    def take_back(self) -> None:
+        with self._changed:
+            self._size += 1
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Close the idle connections, and the others when they are released."""

@@ -154,6 +154,9 @@ class SqliteTransaction(WorkshopScope):
     def lock(self, name: str) -> None:
         """Nothing to do: there is one writing transaction at a time, among all processes."""
 
+    def notify(self, message: str) -> None:
+        """Nothing to do: every commit changes `data_version`."""
+
 
 class SqliteBackend(Backend):
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:

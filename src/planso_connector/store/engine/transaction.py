@@ -47,6 +47,10 @@ class Transaction(Protocol):
         """Hold this name until the transaction ends; wait while another writing transaction holds it."""
         ...
 
+    def notify(self, message: str) -> None:
+        """Send a message to all that listen to this database, with the commit. Nothing on SQLite, where they poll."""
+        ...
+
 
 class WorkshopScope:
     """The workshop of a transaction, as the parameters that all its statements have."""
