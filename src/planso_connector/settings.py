@@ -57,8 +57,8 @@ def _planso_url(url: str) -> str:
         raise ValueError("accepted: an address such as https://workshop.planso.de")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError(
-            "accepted: https://; http:// only for this machine (localhost, 127.0.0.1, [::1]), since the password and "
-            "customers' data would be sent unencrypted"
+            "accepted: https://; http:// only for this machine (localhost, 127.0.0.1, [::1], *.localhost), since the "
+            "password and customers' data would be sent unencrypted"
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("accepted: scheme, host, port and path; user and password have settings of their own")
@@ -376,6 +376,6 @@ def describe_readable_env_file() -> list[str]:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return f".{host}".endswith(".localhost") or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -37,7 +37,7 @@ from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.http.transport import BeforeSend, ThrottledTransport
-from planso_connector.planso.http.urls import get_origin, parse_base_url
+from planso_connector.planso.http.urls import get_base_path, get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form, FormMissing
@@ -97,7 +97,14 @@ class PlansoClient:
         self.throttle = throttle
         self.health = PlansoHealth(clock.now, on_exchange)
         self.on_page_changed: OnPageChanged | None = None
-        self._account = Account(self._app, username, password, rejected=already_rejected, on_login=on_login)
+        self._account = Account(
+            self._app,
+            username,
+            password,
+            rejected=already_rejected,
+            on_login=on_login,
+            base_path=get_base_path(self._base),
+        )
         self.sessions = SessionPair(self._account)
         self._large_slots = asyncio.Semaphore(MAX_LARGE_RESPONSES)
         self._transport = ThrottledTransport(
@@ -292,7 +299,7 @@ class PlansoClient:
         is_own_rejected = (username, password) == self._credentials and self.login_status.state == "rejected"
         if is_own_rejected or digest in self._rejected_logins:
             raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
-        auth = SessionAuth(Account(self._app, username, password))
+        auth = SessionAuth(Account(self._app, username, password, base_path=self._account.base_path))
         try:
             await self._send_login(auth)
         except LoginRejected:

@@ -61,9 +61,11 @@ class Account:
         rejected: bool = False,
         on_login: OnLogin | None = None,
         now: Callable[[], float] = time.monotonic,
+        base_path: str = "",
     ) -> None:
-        """`now`: a monotonic clock in seconds."""
+        """`now`: a monotonic clock in seconds. `base_path`: of PlanSo's address; redirects lead nowhere else."""
         self.login_url = login_url
+        self.base_path = base_path
         self.sessions: list[PlansoSession] = []
         self.session_limit = SessionLimit()
         self.lock = asyncio.Lock()
@@ -105,7 +107,7 @@ class Account:
         extensions = {"timeout": request.extensions.get("timeout", {}), EXTENSION: info}
         headers = {"Accept": "text/html", "User-Agent": request.headers.get("User-Agent", "")}
         login_page = httpx2.Request("GET", self.login_url, headers=headers, extensions=extensions)
-        page = yield from _follow_redirects(login_page, cookies)
+        page = yield from _follow_redirects(login_page, cookies, self.base_path)
         if not is_login_page(page):
             status = describe_status(page.status_code)
             raise PlansoUnavailable(
@@ -125,12 +127,12 @@ class Account:
         }
         body = urlencode(form, encoding=form_charset(page), errors="xmlcharrefreplace").encode()
         submit = httpx2.Request("POST", self.login_url, headers=headers, content=body, extensions=extensions)
-        response = yield from _follow_redirects(submit, cookies)
+        response = yield from _follow_redirects(submit, cookies, self.base_path)
         return None if is_login_page(response) else cookies
 
 
 def _follow_redirects(
-    request: httpx2.Request, cookies: httpx2.Cookies
+    request: httpx2.Request, cookies: httpx2.Cookies, base_path: str
 ) -> Generator[httpx2.Request, httpx2.Response, httpx2.Response]:
     """Returns the page behind redirects on PlanSo's address. Raises PlansoUnavailable."""
     for _ in range(MAX_REDIRECTS + 1):
@@ -142,7 +144,7 @@ def _follow_redirects(
             if response.is_success:
                 return response
             raise PlansoUnavailable(f"PlanSo's login page answered {describe_status(response.status_code)}")
-        target = resolve_redirect(response)
+        target = resolve_redirect(response, base_path)
         sends_form_again = request.method == "POST" and response.status_code in (307, 308)
         request = httpx2.Request(
             request.method if sends_form_again else "GET",

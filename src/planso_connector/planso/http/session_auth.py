@@ -157,7 +157,7 @@ class SessionAuth(httpx2.Auth):
         """The login page, or a redirect instead of a page. After a save a redirect may mean that it was applied."""
         if not response.has_redirect_location:
             return is_login_page(response)
-        resolve_redirect(response)
+        resolve_redirect(response, self.account.base_path)
         return not get_info(request).is_save
 
     def _record_served(

@@ -14,6 +14,7 @@ from planso_connector.planso.http.bounded_response import ResponseTooLarge, read
 from planso_connector.planso.http.outcome import PlansoHealth, RequestOutcome, classify_status, classify_transport_error
 from planso_connector.planso.http.request_info import get_info
 from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.http.urls import connect_locally
 
 BeforeSend = Callable[[], None]
 """Called immediately before a request is sent; raises a PlansoUnavailable where it must not be."""
@@ -77,6 +78,15 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
                     raise
         return await self._send(request)
 
+    def _prepare(self, request: httpx2.Request) -> httpx2.Request:
+        """The request as it is sent: to this machine where its host name says so, with that name in the header."""
+        url = request.url if self.proxy is not None else connect_locally(request.url)
+        if url == request.url:
+            return request
+        return httpx2.Request(
+            request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+        )
+
     async def _send(self, request: httpx2.Request, *, ignores_lost_connection: bool = False) -> httpx2.Response:
         """
         Send once. `ignores_lost_connection`: a connection that is lost before the response begins is no sign of
@@ -93,7 +103,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
             outcome: RequestOutcome | None = None
             try:
                 async with asyncio.timeout(self._total_timeout):
-                    response = await self._transport.handle_async_request(request)
+                    response = await self._transport.handle_async_request(self._prepare(request))
                     response.request = request
                     info.has_response = True
                     response = await read_bounded(response, info.max_bytes or self._max_bytes, info.large_slot)

@@ -16,7 +16,8 @@ def parse_base_url(url: str, app_path: str) -> str:
         raise ValueError(f"PlanSo's address must begin with https:// and name a host; {accepted}")
     if parsed.userinfo:
         raise ValueError(f"PlanSo's address must not hold a user name or password; {accepted}")
-    return get_origin(parsed) + parsed.path.rstrip("/").removesuffix(app_path)
+    path = parsed.raw_path.partition(b"?")[0].decode("ascii")
+    return get_origin(parsed) + path.rstrip("/").removesuffix(app_path).rstrip("/")
 
 
 def normalize_address(url: str, app_path: str) -> str:
@@ -34,8 +35,11 @@ def get_origin(url: httpx2.URL) -> str:
     return str(url.copy_with(raw_path=b"/")).rstrip("/")
 
 
-def resolve_redirect(response: httpx2.Response) -> httpx2.URL:
-    """Where a redirect leads. Raises PlansoUnavailable where that is off PlanSo's scheme, host and port."""
+def resolve_redirect(response: httpx2.Response, base_path: str) -> httpx2.URL:
+    """
+    Where a redirect leads. Raises PlansoUnavailable where that is off PlanSo's scheme, host and port, or not below
+    `base_path`, "" for any: another workshop's PlanSo may have the same host.
+    """
     current = response.request.url
     try:
         target = current.join(response.headers["location"])
@@ -45,4 +49,24 @@ def resolve_redirect(response: httpx2.Response) -> httpx2.URL:
         raise PlansoUnavailable(
             f"PlanSo redirects off its address (to {target.scheme} '{target.host}'); it is not followed"
         )
+    if base_path and not _is_below(target, base_path):
+        raise PlansoUnavailable(f"PlanSo redirects off its address (out of the path {base_path}); it is not followed")
     return target
+
+
+def get_base_path(base_url: str) -> str:
+    """The path of a base URL, "" for none."""
+    return httpx2.URL(base_url).path.rstrip("/")
+
+
+def _is_below(url: httpx2.URL, path: str) -> bool:
+    return url.path.startswith(f"{path}/") and ".." not in url.path.split("/")
+
+
+def connect_locally(url: httpx2.URL) -> httpx2.URL:
+    """
+    The address to connect to: a name such as `w017.localhost` is always this machine (RFC 6761, section 6.3), but not
+    every system resolves it, and a name server must not decide where a password is sent unencrypted.
+    """
+    is_local = url.scheme == "http" and url.host.endswith(".localhost")
+    return url.copy_with(host="127.0.0.1") if is_local else url
