@@ -58,7 +58,7 @@ async def _measure_run(built: app.Connector, *, full: bool = False) -> tuple[Sto
 
 async def _measure_first_run(url: str, folder: str) -> tuple[StoredRun, float, float, list[int]]:
     """Return what `_measure_run` does for the first sync, and the ids of the orders."""
-    async with app.open_connector(_settings(url, folder, IN_FLIGHT)) as built:
+    async with app.open_connector(_settings(url, folder, IN_FLIGHT), beside_others=True) as built:
         board = await built.default.planso.read_board()  # logs in, which is not measured
         return *await _measure_run(built), [entry.order_id for entry in board]
 
@@ -85,7 +85,7 @@ def _measure_script(url: str, folder: str, order_ids: list[int]) -> float:
 
 
 async def _measure_unchanged(url: str, folder: str) -> str:
-    async with app.open_connector(_settings(url, folder, 16)) as built:
+    async with app.open_connector(_settings(url, folder, 16), beside_others=True) as built:
         gc.collect()
         gc.freeze()  # as `serve` does
         first, _, _ = await _measure_run(built)

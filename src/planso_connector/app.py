@@ -2,11 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 
 import structlog
 from fastapi import FastAPI
@@ -14,14 +13,16 @@ from fastapi import FastAPI
 from planso_connector import configuration, logs, telemetry
 from planso_connector.domain import clock as system_clock
 from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.errors import NotFound
+from planso_connector.domain.errors import NotPossible, StoreUnavailable
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.operating.heartbeat import Heartbeat
+from planso_connector.flows.operating.planso_lease import PlansoLease, PlansoLeases
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
 from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.operating.wait_limit import WaitLimit
+from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.flows.querying.reindex import Reindexer
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
@@ -31,16 +32,16 @@ from planso_connector.rest import application
 from planso_connector.rest.application import ProcessFlows
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication
+from planso_connector.scheduled_syncs import ScheduledSyncs
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import operations
+from planso_connector.store import lookup_keys, operations
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
-from planso_connector.store.sync_runs import Trigger
-from planso_connector.workers import retention, startup
+from planso_connector.workers import readiness_watch, retention, startup
 from planso_connector.workers.outbox_worker import OutboxWorker
 from planso_connector.workers.supervisor import Supervisor, Worker
-from planso_connector.workers.sync_timer import SyncTimer
+from planso_connector.workshop_directory import ServedWorkshop, WorkshopDirectory
 from planso_connector.workshop_parts import SharedParts, WorkshopParts, build_workshop
 
 log = structlog.get_logger(__name__)
@@ -51,28 +52,8 @@ MAX_QUEUED_READS = 64
 DATABASE_GRACE = 5.0
 """Seconds after the outbox's grace for the database to store results; then the process ends without its answer."""
 
-IDLE_CHECK_INTERVAL = 60.0
-"""Seconds between two looks for workshops that nobody uses."""
-
-
-class ScheduledSyncs:
-    """What the timer starts. `on_filled` gets each workshop whose empty mirror was filled."""
-
-    def __init__(self, workshops: OpenWorkshops) -> None:
-        self._workshops = workshops
-        self.on_filled: Callable[[str], None] = lambda _: None
-
-    async def run(self, name: str, beat: Heartbeat) -> None:
-        parts = await self._workshops.open_parts(name)
-        await parts.sync.run(Trigger.SCHEDULE, beat=beat)
-
-    async def fill(self, name: str, beat: Heartbeat) -> bool:
-        """Whether the mirror was empty."""
-        parts = await self._workshops.open_parts(name)
-        was_empty = await startup.fill_mirror(parts.sync, beat)
-        if was_empty:
-            self.on_filled(name)
-        return was_empty
+REFRESH_INTERVAL = 2.0
+"""Seconds between two looks at the registry, and for workshops that nobody uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +64,24 @@ class Connector:
     database: Database
     clock: DatabaseClock
     workshops: OpenWorkshops
-    default: WorkshopParts
-    """The workshop of the settings."""
+    registry: WorkshopRegistry
+    leases: PlansoLeases
     outbox_worker: OutboxWorker
-    scheduled_syncs: ScheduledSyncs
-    sync_timer: SyncTimer
+    syncs: ScheduledSyncs
     access_log: AccessLog
-    readiness: ReadinessProbe
+    get_readiness: Callable[[], Awaitable[ReadinessProbe]]
     rest: FastAPI
     server: config.ServerConfig
     supervisor: Supervisor
+
+    @property
+    def default(self) -> WorkshopParts:
+        """The workshop of the environment. Raises SettingsError where it defines none."""
+        parts = self.workshops.find_parts(self.workshops.default)
+        if parts is None:
+            configuration.require_planso_login(self.settings)
+        assert parts is not None, "it is opened at the start, and stays open"
+        return parts
 
     def drain(self, seconds: float) -> None:
         """Give writes in progress `seconds` to finish, and the database a little longer to store the results."""
@@ -101,20 +90,26 @@ class Connector:
 
 
 @asynccontextmanager
-async def open_connector(settings: Settings, clock: Clock = system_clock.now) -> AsyncIterator[Connector]:
+async def open_connector(
+    settings: Settings, clock: Clock = system_clock.now, *, beside_others: bool = False
+) -> AsyncIterator[Connector]:
     """
     Migrate and open the database and build a connector; at the end, writes in progress finish first. `clock` is the
-    machine's clock, which may be set at any time.
+    machine's clock, which may be set at any time. `beside_others`: send to PlanSo without its lease, for commands that
+    an operator runs beside the serving process.
 
     Raises SettingsError for a missing or wrong setting, StoreUnavailable where the database can't be used.
     """
-    configuration.require_planso_login(settings)
-    configuration.load_profile(settings)
+    if settings.planso_url:
+        configuration.require_planso_login(settings)
+        configuration.load_profile(settings)
     async with (
         telemetry.configure(os.environ) as traces,
         open_installation(settings) as database,
-        _build(settings, database, traces, clock) as built,
+        _build(settings, database, traces, clock, beside_others=beside_others) as built,
     ):
+        if not len(built.workshops.directory):
+            configuration.require_planso_login(settings)
         for warning in await database.check_server():
             log.warning("database_settings", words=warning)
         yield built
@@ -147,26 +142,31 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def _build(
-    settings: Settings, database: Database, traces: telemetry.Traces, machine_clock: Clock
+    settings: Settings, database: Database, traces: telemetry.Traces, machine_clock: Clock, *, beside_others: bool
 ) -> AsyncIterator[Connector]:
     supervisor = Supervisor()
     metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
     clock = await DatabaseClock.create(database, machine_clock)
+    registry = configuration.workshop_registry(settings, database, clock)
+    leases = PlansoLeases(database, clock, lambda lease: close_users(lease))
+    directory = WorkshopDirectory(settings, registry, None if beside_others else leases)
     throttles: dict[str, Throttle] = {}
 
-    def get_throttle(wanted: Settings) -> Throttle:
+    def get_throttle(address: str, wanted: Settings) -> Throttle:
         rate = wanted.connector_planso_rate or None
-        return throttles.setdefault(wanted.planso_url, Throttle(wanted.connector_planso_concurrency, rate))
+        return throttles.setdefault(address, Throttle(wanted.connector_planso_concurrency, rate))
 
-    async def build(name: str) -> WorkshopParts:
-        if name != settings.connector_workshop:
-            raise NotFound(f"There is no workshop '{name}'.")
-        return await build_workshop(name, settings, shared)
+    async def build(served: ServedWorkshop) -> WorkshopParts:
+        return await build_workshop(served.name, directory.load_settings(served), served.access, shared)
 
-    workshops = OpenWorkshops(settings.connector_workshop, build)
+    def close_users(lease: PlansoLease) -> None:
+        """Another process talks to this PlanSo now: nobody here must go on with its sessions."""
+        for name in lease.users:
+            workshops.begin_close(name, "another process has its PlanSo lease")
+
+    workshops = OpenWorkshops(settings.connector_workshop, directory, build, lambda name: syncs.plan(name))
     outbox_worker = _build_outbox_worker(database, clock, workshops)
-    syncs = ScheduledSyncs(workshops)
-    timer = SyncTimer(syncs.run, syncs.fill, clock, dice=Random())  # noqa: S311 - jitter
+    syncs = ScheduledSyncs(workshops, database, clock)
     shared = SharedParts(
         database=database,
         clock=clock,
@@ -181,25 +181,35 @@ async def _build(
         ],
         get_throttle=get_throttle,
         wake_outbox=outbox_worker.wake,
-        next_run_at=timer.next_run_at,
-        find_stuck_sync=timer.find_stuck,
-        is_alone=lambda: not workshops.registered,
+        next_run_at=syncs.timer.next_run_at,
+        find_stuck_sync=syncs.timer.find_stuck,
+        is_alone=lambda: len(directory) <= 1,
     )
     access_log = AccessLog(database, clock)
+    process_readiness = ReadinessProbe(database.for_workshop(workshops.default), clock, shared.process_checks)
+
+    async def get_readiness() -> ReadinessProbe:
+        """For callers without a key: a single workshop is the process's matter, too."""
+        if workshops.default in directory and shared.is_alone():
+            return (await workshops.open_parts(workshops.default)).flows.readiness
+        return process_readiness
+
     try:
-        default = await workshops.open_parts(workshops.default)
-        rest = _build_rest(settings, shared, workshops, default.flows.readiness, access_log)
+        await directory.refresh()
+        if settings.planso_url:
+            await workshops.open_parts(workshops.default)
+        rest = _build_rest(settings, shared, workshops, get_readiness, access_log)
         yield Connector(
             settings=settings,
             database=database,
             clock=clock,
             workshops=workshops,
-            default=default,
+            registry=registry,
+            leases=leases,
             outbox_worker=outbox_worker,
-            scheduled_syncs=syncs,
-            sync_timer=timer,
+            syncs=syncs,
             access_log=access_log,
-            readiness=default.flows.readiness,
+            get_readiness=get_readiness,
             rest=rest,
             server=config.build_config(rest, configuration.request_limits(settings)),
             supervisor=supervisor,
@@ -207,6 +217,7 @@ async def _build(
     finally:
         database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
         await workshops.close()
+        await leases.close()
         await access_log.close()
 
 
@@ -216,6 +227,8 @@ def _build_outbox_worker(database: Database, clock: DatabaseClock, workshops: Op
         return await database.read(lambda tx: operations.list_due_workshops(tx, now=now))
 
     async def open_outbox(name: str) -> Outbox | None:
+        if name not in workshops.directory or not await workshops.directory.get(name).access.acquire():
+            return None
         return (await workshops.open_parts(name)).outbox
 
     def list_open() -> list[Outbox]:
@@ -225,7 +238,11 @@ def _build_outbox_worker(database: Database, clock: DatabaseClock, workshops: Op
 
 
 def _build_rest(
-    settings: Settings, shared: SharedParts, workshops: OpenWorkshops, readiness: ReadinessProbe, access_log: AccessLog
+    settings: Settings,
+    shared: SharedParts,
+    workshops: OpenWorkshops,
+    get_readiness: Callable[[], Awaitable[ReadinessProbe]],
+    access_log: AccessLog,
 ) -> FastAPI:
     def record_request(method: str) -> None:
         """Make background work yield to callers."""
@@ -238,7 +255,7 @@ def _build_rest(
         workshops=workshops,
         authentication=Authenticator(database, workshops.default, shared.clock),
         access_log=access_log,
-        readiness=readiness,
+        get_readiness=get_readiness,
         on_request=record_request,
     )
     return application.build(
@@ -256,32 +273,64 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
     Run the background loops: fill empty mirrors, sync on schedule, carry writes to PlanSo, apply retention. `on_filled`
     gets each workshop whose empty mirror was filled.
     """
-    default = built.default
-    built.scheduled_syncs.on_filled = on_filled
-    built.sync_timer.set_schedule(
-        default.name, configuration.work_hours(default.settings), default.settings.connector_sync_interval, at_once=True
-    )
-    retention_periods = configuration.retention_periods(built.settings)
+    syncs, workshops = built.syncs, built.workshops
+    syncs.on_filled = on_filled
+
+    async def refresh(beat: Heartbeat) -> None:
+        await syncs.plan_all()
+        while True:
+            beat(REFRESH_INTERVAL + 2 * built.database.max_wait)
+            await asyncio.sleep(REFRESH_INTERVAL)
+            try:
+                await workshops.refresh()
+                workshops.close_idle()
+            except StoreUnavailable as error:
+                log.warning("registry_unread", error=type(error).__name__)
 
     async def find_incomplete() -> list[Reindexer]:
-        return [default.reindexer] if await default.reindexer.is_due() else []
+        names = [served.name for served in workshops.directory]
+        due = await built.database.read(lambda tx: lookup_keys.list_incomplete_workshops(tx, names))
+        return [Reindexer(built.database.for_workshop(name), built.clock) for name in due]
 
     async def apply_retention() -> None:
-        for name in [built.workshops.default]:
-            await Retention(built.database.for_workshop(name), retention_periods, built.clock).run()
+        for served in workshops.directory:
+            periods = configuration.retention_periods(workshops.directory.load_settings(served))
+            await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
+        await built.registry.purge_removed()
 
     workers = (
-        Worker("schedule", built.sync_timer.run),
+        Worker("leases", built.leases.run_renewal_loop),
+        Worker("registry", refresh),
+        Worker("schedule", syncs.timer.run),
         Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),
         Worker("clock", built.clock.run),
         Worker("outbox", built.outbox_worker.run_claim_loop),
         Worker("outbox_claims", built.outbox_worker.run_renewal_loop),
         Worker("access_log", built.access_log.run),
-        Worker("readiness", built.readiness.run),
+        Worker("readiness", partial(readiness_watch.run, built.get_readiness)),
         Worker("retention", partial(retention.run, apply_retention, built.clock)),
     )
     async with built.supervisor.run_workers(workers):
         yield
+
+
+@asynccontextmanager
+async def hold_planso_lease(built: Connector) -> AsyncIterator[None]:
+    """
+    Hold the PlanSo lease of the environment's workshop, for a command that syncs. Raises NotPossible where another
+    process has it.
+    """
+    if not await built.default.access.acquire():
+        raise NotPossible(
+            "A running connector talks to this PlanSo, and one process at a time may: ask it, with POST /api/sync, or "
+            "stop it."
+        )
+    renewing = asyncio.create_task(built.leases.run_renewal_loop(), name="renews the PlanSo lease")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.wait({renewing})
 
 
 async def require_authentication(built: Connector, address: str) -> None:
@@ -289,6 +338,7 @@ async def require_authentication(built: Connector, address: str) -> None:
     if (
         authentication.is_loopback(address)
         or built.settings.connector_allow_anonymous
+        or not built.settings.planso_url  # without a key there is nothing to be had
         or await built.default.api_keys.has_any()
     ):
         return

@@ -179,11 +179,11 @@ async def _serve(settings: Settings, sandbox_url: str | None = None) -> None:
 
         def print_filled(workshop: str) -> None:
             # after the log lines of the sync; a log file has them already
-            if workshop == built.default.name and err.shows_to_person:
+            if workshop == built.workshops.default and err.shows_to_person:
                 print_message("The mirror is filled.")
                 print_addresses()
 
-        if err.shows_to_person and await built.default.sync.is_mirror_empty():
+        if settings.planso_url and err.shows_to_person and await built.default.sync.is_mirror_empty():
             print_message(
                 "The mirror is empty: the first sync reads every order from PlanSo, with two requests each. "
                 "GET /api/sync/status says how far it is."
@@ -246,7 +246,8 @@ def sync(
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
     async with root.open_connector(settings) as built:
         with cancel_on_sigterm():
-            finished = await _follow(built, full=full, accept=accept)
+            async with root.hold_planso_lease(built):
+                finished = await _follow(built, full=full, accept=accept)
     out.print(f"{finished.done} orders read, {finished.changed} changed, {finished.requests} requests to PlanSo.")
     for failure in finished.failed:
         err.print(f"  {failure}")

@@ -2,39 +2,59 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from time import monotonic
 
 import structlog
 
 from planso_connector.domain.errors import NotFound
 from planso_connector.rest.workshop_flows import WorkshopFlows
+from planso_connector.workshop_directory import ServedWorkshop, WorkshopDirectory
 from planso_connector.workshop_parts import WorkshopParts
 
 log = structlog.get_logger(__name__)
 
-IDLE_AFTER = 900.0
-"""Seconds without use after which a workshop is closed; longer than the usual interval of syncs, so that its sessions
-with PlanSo last through the day."""
+IDLE_AFTER = timedelta(minutes=15)
+"""Time without use after which a workshop is closed, and other processes may have its PlanSo lease. At least one and a
+half intervals of its syncs, so that its sessions with PlanSo last through the day."""
 
 
 class OpenWorkshops:
     """
-    `default`: the workshop of requests without a key. `build` builds the parts of a workshop; it raises NotFound for
-    one that there is not.
+    `default`: the workshop of requests without a key. `build` builds the parts of a workshop. `on_changed` gets the
+    name of each workshop that was added, changed or removed.
     """
 
-    def __init__(self, default: str, build: Callable[[str], Awaitable[WorkshopParts]]) -> None:
+    def __init__(
+        self,
+        default: str,
+        directory: WorkshopDirectory,
+        build: Callable[[ServedWorkshop], Awaitable[WorkshopParts]],
+        on_changed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.default = default
-        self.registered: set[str] = set()
-        """The workshops that a host name can name."""
+        self.directory = directory
         self._build = build
+        self._on_changed = on_changed
         self._open: dict[str, WorkshopParts] = {}
         self._used_at: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._refreshing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[WorkshopParts]:
         """Those that are open."""
         return iter(list(self._open.values()))
+
+    async def serves(self, name: str) -> bool:
+        """Also of a workshop that was added just now. Raises StoreUnavailable."""
+        if name == self.default or name in self.directory:
+            return True
+        await self.refresh()
+        return name in self.directory
+
+    def is_foreign(self, label: str, workshop: str) -> bool:
+        return label != workshop and label in self.directory
 
     def find_parts(self, name: str) -> WorkshopParts | None:
         """At once; None for a workshop that is not open now."""
@@ -44,21 +64,18 @@ class OpenWorkshops:
         return parts
 
     async def open_parts(self, name: str) -> WorkshopParts:
-        """Build the workshop unless it is open. Raises NotFound, SettingsError, StoreUnavailable."""
+        """Build the workshop unless it is open. Raises NotFound, StoreUnavailable."""
         lock = self._opening.setdefault(name, asyncio.Lock())
         try:
             async with lock:
                 parts = self.find_parts(name)
                 if parts is None:
-                    parts = self._open[name] = await self._build(name)
+                    parts = self._open[name] = await self._build(self.directory.get(name))
                     self._used_at[name] = monotonic()
                 return parts
         finally:
             if not lock.locked():
                 self._opening.pop(name, None)
-
-    async def serves(self, name: str) -> bool:
-        return name == self.default or name in self.registered
 
     def find_open(self, name: str) -> WorkshopFlows | None:
         parts = self.find_parts(name)
@@ -70,29 +87,42 @@ class OpenWorkshops:
         except NotFound:
             return None
 
-    def is_foreign(self, label: str, workshop: str) -> bool:
-        return label != workshop and label in self.registered
+    async def refresh(self) -> None:
+        """Take over what changed in the registry; changed workshops are opened anew. Raises StoreUnavailable."""
+        async with self._refreshing:
+            for name in await self.directory.refresh():
+                self.begin_close(name, "changed")
+                self._on_changed(name)
+
+    def begin_close(self, name: str, reason: str) -> None:
+        """Close a workshop, if it is open. Who asks for it meanwhile opens it anew."""
+        parts = self._open.pop(name, None)
+        if parts is not None:
+            log.info("workshop_closed", workshop=name, reason=reason)
+            task = asyncio.create_task(self._close(parts), name=f"close {name}")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close(self, parts: WorkshopParts) -> None:
+        await parts.close()
+        if parts.name not in self._open:
+            await parts.access.release()
+
+    def close_idle(self) -> None:
+        """Close the workshops that nobody used for long."""
+        now = monotonic()
+        for parts in self:
+            idle_after = max(IDLE_AFTER, 1.5 * parts.settings.connector_sync_interval).total_seconds()
+            if now - self._used_at[parts.name] > idle_after and not parts.is_busy:
+                self.begin_close(parts.name, "idle")
 
     def drain(self, seconds: float) -> None:
         """Give writes in progress so many seconds; begin no others."""
         for parts in self:
             parts.outbox.drain(seconds)
 
-    async def close_workshop(self, name: str) -> None:
-        """Close a workshop, if it is open: its settings changed, or it was removed."""
-        parts = self._open.pop(name, None)
-        self._used_at.pop(name, None)
-        if parts is not None:
-            await parts.close()
-
-    async def close_idle(self) -> None:
-        """Close the workshops that nobody used for long."""
-        before = monotonic() - IDLE_AFTER
-        for parts in self:
-            if self._used_at[parts.name] < before and not parts.is_busy:
-                log.info("workshop_closed", workshop=parts.name, reason="idle")
-                await self.close_workshop(parts.name)
-
     async def close(self) -> None:
         for parts in self:
-            await self.close_workshop(parts.name)
+            self.begin_close(parts.name, "the connector is stopping")
+        if self._closing:
+            await asyncio.wait(self._closing)

@@ -8,6 +8,7 @@ from random import Random
 from planso_connector import configuration, telemetry
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.planso_access import PlansoAccess
 from planso_connector.flows.operating.planso_login import PlansoLogin
 from planso_connector.flows.operating.readiness import CheckedWorkshop, ProcessCheck, ReadinessProbe
 from planso_connector.flows.operating.rejected_logins import RejectedLogin
@@ -54,8 +55,8 @@ class SharedParts:
     sync_pacer: Pacer
     write_pacer: Pacer
     process_checks: Sequence[ProcessCheck]
-    get_throttle: Callable[[Settings], Throttle]
-    """The throttle of a workshop's PlanSo."""
+    get_throttle: Callable[[str, Settings], Throttle]
+    """The throttle of a PlanSo, by its address; the settings are for a new one."""
     wake_outbox: Callable[[str], None]
     next_run_at: Callable[[str], datetime | None]
     find_stuck_sync: Callable[[str], float | None]
@@ -70,6 +71,7 @@ class WorkshopParts:
     name: str
     settings: Settings
     database: Database
+    access: PlansoAccess
     planso: PlansoClient
     profile: Profile
     sync: Sync
@@ -117,9 +119,9 @@ class _Writing:
     trial: TrialFlow
 
 
-async def build_workshop(name: str, settings: Settings, shared: SharedParts) -> WorkshopParts:
+async def build_workshop(name: str, settings: Settings, access: PlansoAccess, shared: SharedParts) -> WorkshopParts:
     """`settings`: the process's with those of the workshop. Raises SettingsError, StoreUnavailable."""
-    basis = await _build_basis(name, settings, shared)
+    basis = await _build_basis(name, settings, access, shared)
     writing = _build_writing(basis)
     sync = Sync(
         basis.database,
@@ -134,6 +136,7 @@ async def build_workshop(name: str, settings: Settings, shared: SharedParts) -> 
         name=name,
         settings=settings,
         database=basis.database,
+        access=access,
         planso=basis.planso,
         profile=basis.profile,
         sync=sync,
@@ -146,7 +149,7 @@ async def build_workshop(name: str, settings: Settings, shared: SharedParts) -> 
     )
 
 
-async def _build_basis(name: str, settings: Settings, shared: SharedParts) -> _Basis:
+async def _build_basis(name: str, settings: Settings, access: PlansoAccess, shared: SharedParts) -> _Basis:
     database, clock = shared.database.for_workshop(name), shared.clock
     configured_profile = configuration.load_profile(settings)
     trial = await database.read(save_evidence.load_trial)
@@ -167,12 +170,13 @@ async def _build_basis(name: str, settings: Settings, shared: SharedParts) -> _B
         settings.planso_user,
         password,
         profile,
-        throttle=shared.get_throttle(settings),
+        throttle=shared.get_throttle(access.address, settings),
         timeout=settings.planso_timeout,
         max_answer=settings.planso_max_answer,
         already_rejected=await rejected_login.is_recorded(),
         on_login=on_login,
         on_exchange=on_exchange,
+        before_send=access.before_send,
     )
     reader = OrderReader(database, planso, clock, parts=settings.connector_sync_parts)
     return _Basis(

@@ -97,7 +97,7 @@ async def _examine(settings: Settings, order: int | None) -> AsyncGenerator[Find
     if err.shows_to_person:
         err.print(f"Each page of PlanSo may take up to {settings.planso_timeout:g} s (PLANSO_TIMEOUT).")
     with _keep_no_new_database(settings) as kept:
-        async with root.open_connector(kept) as built:
+        async with root.open_connector(kept, beside_others=True) as built:
             stops = built.default.write_stops
 
             async def record(form: Form) -> None:
@@ -106,7 +106,7 @@ async def _examine(settings: Settings, order: int | None) -> AsyncGenerator[Find
             async for finding in doctor_flow.examine(built.default.planso, order, record):
                 yield finding
             status = await stops.get_status()
-            pages = await built.database.read(unreadable_pages.list_all)
+            pages = await built.default.database.read(unreadable_pages.list_all)
     yield doctor_flow.report_writes(status)
     if pages:
         yield doctor_flow.report_unreadable_pages(len(pages))
@@ -124,15 +124,15 @@ def _keep_no_new_database(settings: Settings) -> Iterator[Settings]:
 
 
 async def _replay(settings: Settings) -> AsyncGenerator[Finding, None]:
-    async with root.open_connector(settings) as built:
-        pages = await built.database.read(unreadable_pages.list_all)
+    async with root.open_connector(settings, beside_others=True) as built:
+        pages = await built.default.database.read(unreadable_pages.list_all)
         for finding in doctor_flow.reread_pages(pages, built.default.profile):
             yield finding
 
 
 async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
     is_ok = True
-    async with root.open_connector(settings) as built:
+    async with root.open_connector(settings, beside_others=True) as built:
         prepared = await built.default.trial.prepare(order, may_lose=may_lose)
         _announce(prepared)
         if not yes and not typer.confirm("Begin?"):
@@ -146,7 +146,7 @@ async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> 
 
 
 async def _forget(settings: Settings) -> None:
-    async with root.open_connector(settings) as built:
+    async with root.open_connector(settings, beside_others=True) as built:
         was = await built.default.write_stops.forget_trial()
     words = "Forgotten; restart a connector that runs." if was else "Nothing was tried here."
     out.print(words)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -74,14 +74,14 @@ _CORS_OPTIONS = {"allow_methods": _METHODS, "allow_headers": _ACCEPTED, "expose_
 @dataclass(frozen=True, slots=True)
 class ProcessFlows:
     """
-    What belongs to no workshop alone. `readiness` answers those without a key; `on_request` gets the method of each
+    What belongs to no workshop alone. `get_readiness`: for callers without a key; `on_request` gets the method of each
     request, before it is handled.
     """
 
     workshops: Workshops
     authentication: Authenticator
     access_log: AccessLog
-    readiness: ReadinessProbe
+    get_readiness: Callable[[], Awaitable[ReadinessProbe]]
     on_request: Callable[[str], None]
 
 
@@ -211,7 +211,7 @@ def build(
         *writes.routes(),
         planso_login.routes(),
         sync.routes(),
-        health.routes(flows.readiness),
+        health.routes(flows.get_readiness),
         metrics_route.routes(metrics),
         docs_page.routes(TITLE, __version__, policy.root_path),
     ):

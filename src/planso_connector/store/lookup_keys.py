@@ -12,7 +12,7 @@ One row per workshop has no kind. Its key is `complete`, or the progress of a re
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,6 +66,9 @@ _REMOVE = delete(lookup_keys).where(
 )
 _IS_PROGRESS = _c.workshop == bindparam("of_workshop"), _c.kind == ""
 _PROGRESS = select(_c.key).where(*_IS_PROGRESS)
+_COMPLETE_WORKSHOPS = select(_c.workshop).where(
+    is_in_texts(_c.workshop, bindparam("workshops", type_=Text)), _c.kind == "", _c.key == _COMPLETE
+)
 _REMOVE_PROGRESS = delete(lookup_keys).where(*_IS_PROGRESS)
 
 _EQUAL = select(_c.order_id).where(*_SEARCHED, _c.key == bindparam("of_key")).order_by(_c.order_id.desc()).limit(_LIMIT)
@@ -167,6 +170,12 @@ def read_rebuild_progress(tx: Transaction) -> RebuildProgress | None:
         return RebuildProgress()
     key: str = found[0]["key"]
     return None if key == _COMPLETE else RebuildProgress(*json.loads(key))
+
+
+def list_incomplete_workshops(tx: Transaction, workshops: Collection[str]) -> list[str]:
+    """Those of the workshops in which orders may lack keys. For a transaction of the whole installation."""
+    complete = {row["workshop"] for row in tx.fetch_all(_COMPLETE_WORKSHOPS, workshops=to_json(list(workshops)))}
+    return [workshop for workshop in workshops if workshop not in complete]
 
 
 def write_rebuild_progress(tx: Transaction, progress: RebuildProgress | None) -> None:

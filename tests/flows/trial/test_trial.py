@@ -355,7 +355,7 @@ def test_writes_to_the_order_are_stopped_during_a_trial(setup: Setup) -> None:
     other = next(order_id for order_id in setup.sandbox.order_ids() if order_id != ORDER)
 
     async def break_off(settings: Settings, service: Service) -> None:
-        async with app.open_connector(settings) as built:
+        async with app.open_connector(settings, beside_others=True) as built:
             plan = await built.default.trial.prepare(ORDER)
             async with aclosing(built.default.trial.run(plan)) as findings:
                 assert (await anext(findings)).step == "unchanged"

@@ -9,28 +9,39 @@ import httpx2
 from starlette.responses import Response
 
 from planso_connector.domain import clock
-from planso_connector.domain.errors import NotFound
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
-from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
 from planso_connector.rest.middleware.rate_limits import Limits
-from planso_connector.workshop_parts import WorkshopParts
 from tests.databases import Store
 from tests.store.samples import SHOP
 
 
-async def no_workshop(name: str) -> WorkshopParts:
-    raise NotFound(f"There is no workshop '{name}'.")
+class NoWorkshop:
+    """A process whose only workshop, `SHOP`, has no PlanSo."""
+
+    default = SHOP
+
+    def find_open(self, _: str) -> None:
+        return None
+
+    async def open(self, _: str) -> None:
+        return None
+
+    async def serves(self, name: str) -> bool:
+        return name == SHOP
+
+    def is_foreign(self, _label: str, _workshop: str) -> bool:
+        return False
 
 
 def test_a_refused_request_delays_no_sync(store: Store) -> None:
     """Without a key, with a wrong or a too narrow one, at no path, by another method: it is not reported."""
     reported: list[str] = []
-    workshops = OpenWorkshops(SHOP, no_workshop)
+    workshops = NoWorkshop()
     middleware = AuthenticationMiddleware(
         Response(),
         authenticator=RequestAuthenticator(

@@ -2,7 +2,7 @@
 Readiness: whether the connector can do its work, and what is wrong if it can't.
 
 One read transaction, and at most every few seconds one small write: reads don't notice a full disk, or a file that
-another program has locked. A loop checks regularly, so that `since` is when a state began and not when somebody asked.
+another program has locked.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUna
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.reindex import describe_rebuild
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
@@ -38,12 +37,6 @@ WRITE_PROBE_INTERVAL, FAILED_WRITE_PROBE_INTERVAL = 5.0, 1.0
 
 JOIN_WINDOW = 0.25
 """Seconds after the start of an evaluation within which other requests share it."""
-
-WATCH_INTERVAL = 15.0
-"""Seconds between two checks that nobody asked for."""
-
-STUCK_AFTER = 30.0
-"""Seconds that a check takes at most; the database has the least part of it."""
 
 MAX_PENDING_AGE = timedelta(minutes=5)
 """A write that is pending for longer makes the connector `degraded`."""
@@ -165,13 +158,6 @@ class ReadinessProbe:
         self._probing = asyncio.Lock()
         self._evaluation: asyncio.Task[Readiness] | None = None
         self._evaluated_at = 0.0
-
-    async def run(self, beat: Heartbeat = no_heartbeat) -> None:
-        """Check regularly until cancelled."""
-        while True:
-            beat(WATCH_INTERVAL + STUCK_AFTER)
-            await asyncio.sleep(WATCH_INTERVAL)
-            await self.check()
 
     async def check(self) -> Readiness:
         """

@@ -185,8 +185,7 @@ class Sync:
         return parse_instant(self._last_success) if self._last_success is not None else None
 
     async def is_mirror_empty(self) -> bool:
-        """Whether the mirror holds no order yet, or no run was ever successful."""
-        return await self._database.read(lambda tx: not orders.has_any(tx) or sync_runs.get_last_success(tx) is None)
+        return await is_mirror_empty(self._database)
 
     async def close(self) -> None:
         if self._task is not None and not self._task.done():
@@ -270,6 +269,11 @@ class Sync:
         now = self._clock()
         passed = (now - parse_instant(running.started_at)).total_seconds()
         return format_instant(now + timedelta(seconds=passed / running.done * (running.total - running.done)))
+
+
+async def is_mirror_empty(database: Database) -> bool:
+    """Whether a workshop's mirror holds no order yet, or no run was ever successful. Raises StoreUnavailable."""
+    return await database.read(lambda tx: not orders.has_any(tx) or sync_runs.get_last_success(tx) is None)
 
 
 def _delete_pages_read_since(tx: Transaction, progress: RunProgress) -> None:

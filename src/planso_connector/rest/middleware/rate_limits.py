@@ -25,6 +25,8 @@ _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{1,5})?\s*(s|min|h)")
 _MAX_BUCKETS, _DROPPED_AT_ONCE = 8192, 1024
 """Buckets kept of each group, so that memory is bounded. Dropped first: full ones, then the least recently used."""
+_ONE_TOKEN = 1.0 - 1e-9
+"""A token that was refilled in several steps may be less than 1 by their rounding."""
 _MAX_ADDRESS_LENGTH = 64
 _UNKNOWN_ADDRESS = "unknown"
 
@@ -131,7 +133,7 @@ class _BucketGroup:
             del self._buckets[owner]
 
     def check(self, bucket: _Bucket) -> Refusal | None:
-        if bucket.tokens < 1.0:
+        if bucket.tokens < _ONE_TOKEN:
             seconds = math.ceil((1.0 - bucket.tokens) / self._tokens_per_second)
             message = f"Too many requests of this {self.name}; retry in {seconds} s."
             return Refusal(429, message, seconds, self.build_headers(bucket))

@@ -1,5 +1,6 @@
 """/health: liveness and readiness."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Literal
 
@@ -51,8 +52,8 @@ _NOT_READY = build_example(
 )
 
 
-def routes(process: ReadinessProbe) -> APIRouter:
-    """`process` answers requests without an API key."""
+def routes(find_probe: Callable[[], Awaitable[ReadinessProbe]]) -> APIRouter:
+    """`find_probe`: for requests without an API key."""
     router = make_router("/health", "health")
 
     @router.get(
@@ -89,7 +90,8 @@ def routes(process: ReadinessProbe) -> APIRouter:
         wrong; that the database does not answer is visible to all.
         """
         flows = get_context(request.scope).flows
-        readiness = await (process if flows is None else flows.readiness).check()
+        probe = flows.readiness if flows is not None else await find_probe()
+        readiness = await probe.check()
         is_ready, silent_since, checks = readiness.is_ready, readiness.silent_since, readiness.checks
         message = "; ".join(f"{check.name}: {check.words}" for check in checks if not check.ok)
         if get_context(request.scope).caller is None:
