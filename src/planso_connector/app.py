@@ -22,6 +22,7 @@ from planso_connector.flows.operating.planso_lease import PlansoLease, PlansoLea
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
 from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.operating.wait_limit import WaitLimit
+from planso_connector.flows.operating.wake_ups import WakeUps
 from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.flows.querying.reindex import Reindexer
 from planso_connector.flows.syncing.pacing import Pacer
@@ -38,6 +39,7 @@ from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import lookup_keys, operations
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
+from planso_connector.store.wake_ups import WakeUpKind
 from planso_connector.workers import readiness_watch, retention, startup
 from planso_connector.workers.outbox_worker import OutboxWorker
 from planso_connector.workers.supervisor import Supervisor, Worker
@@ -67,6 +69,7 @@ class Connector:
     registry: WorkshopRegistry
     leases: PlansoLeases
     outbox_worker: OutboxWorker
+    wake_ups: WakeUps
     syncs: ScheduledSyncs
     access_log: AccessLog
     get_readiness: Callable[[], Awaitable[ReadinessProbe]]
@@ -166,6 +169,13 @@ async def _build(
 
     workshops = OpenWorkshops(settings.connector_workshop, directory, build, lambda name: syncs.plan(name))
     outbox_worker = _build_outbox_worker(database, clock, workshops)
+    wake_ups = _build_wake_ups(database, workshops, outbox_worker)
+
+    def wake_outbox(name: str) -> None:
+        outbox_worker.wake(name)
+        if name in directory and leases.find_held(directory.get(name).access.address) is None:
+            wake_ups.send(WakeUpKind.OPERATION, name)  # the holder of its PlanSo lease carries it out
+
     syncs = ScheduledSyncs(workshops, database, clock)
     shared = SharedParts(
         database=database,
@@ -180,7 +190,8 @@ async def _build(
             ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
         get_throttle=get_throttle,
-        wake_outbox=outbox_worker.wake,
+        wake_ups=wake_ups,
+        wake_outbox=wake_outbox,
         next_run_at=syncs.timer.next_run_at,
         find_stuck_sync=syncs.timer.find_stuck,
         is_alone=lambda: len(directory) <= 1,
@@ -207,6 +218,7 @@ async def _build(
             registry=registry,
             leases=leases,
             outbox_worker=outbox_worker,
+            wake_ups=wake_ups,
             syncs=syncs,
             access_log=access_log,
             get_readiness=get_readiness,
@@ -235,6 +247,25 @@ def _build_outbox_worker(database: Database, clock: DatabaseClock, workshops: Op
         return [parts.outbox for parts in workshops]
 
     return OutboxWorker(find_due, open_outbox, list_open, database.max_wait)
+
+
+def _build_wake_ups(database: Database, workshops: OpenWorkshops, outbox_worker: OutboxWorker) -> WakeUps:
+    wake_ups = WakeUps(database)
+
+    def wake_outbox(workshop: str | None) -> None:
+        if workshop is None:
+            outbox_worker.poll()
+        else:
+            outbox_worker.wake(workshop)
+
+    def wake_callers(operation_id: str | None) -> None:
+        if operation_id is not None:
+            for parts in workshops:
+                parts.outbox.notify_changed(operation_id)
+
+    wake_ups.subscribe(WakeUpKind.OPERATION, wake_outbox)
+    wake_ups.subscribe(WakeUpKind.SETTLED, wake_callers)
+    return wake_ups
 
 
 def _build_rest(
@@ -300,6 +331,7 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
 
     workers = (
         Worker("leases", built.leases.run_renewal_loop),
+        Worker("wake_ups", built.wake_ups.run),
         Worker("registry", refresh),
         Worker("schedule", syncs.timer.run),
         Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),

@@ -14,6 +14,7 @@ from planso_connector.flows.operating.readiness import CheckedWorkshop, ProcessC
 from planso_connector.flows.operating.rejected_logins import RejectedLogin
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
+from planso_connector.flows.operating.wake_ups import WakeUps
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
@@ -38,6 +39,7 @@ from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.settings import Settings
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.database import Database
+from planso_connector.store.wake_ups import WakeUpKind
 
 PUSHES_PER_REQUEST = 2
 """Operations in progress per concurrent PlanSo request. More would only crowd out reads."""
@@ -57,6 +59,7 @@ class SharedParts:
     process_checks: Sequence[ProcessCheck]
     get_throttle: Callable[[str, Settings], Throttle]
     """The throttle of a PlanSo, by its address; the settings are for a new one."""
+    wake_ups: WakeUps
     wake_outbox: Callable[[str], None]
     next_run_at: Callable[[str], datetime | None]
     find_stuck_sync: Callable[[str], float | None]
@@ -203,6 +206,7 @@ def _build_writing(basis: _Basis) -> _Writing:
         max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
         pacer=shared.write_pacer,
         on_wake=lambda: shared.wake_outbox(basis.name),
+        on_tried=lambda operation_id: shared.wake_ups.send(WakeUpKind.SETTLED, operation_id),
         tracing=shared.traces.push,
         can_send=settings.connector_writes == "on",
     )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
@@ -201,6 +202,9 @@ Index(
     sqlite_where=operations.c.content.is_not(None),
     postgresql_where=operations.c.content.is_not(None),
 )
+# To find the workshops with pending operations, over all of them.
+_is_pending = operations.c.state == text("'pending'")
+Index("operations_pending", operations.c.workshop, sqlite_where=_is_pending, postgresql_where=_is_pending)
 # Operations are listed newest first.
 Index("operations_by_creation", operations.c.workshop, operations.c.created_at, operations.c.id)
 
@@ -355,6 +359,8 @@ api_keys = Table(
     Column("revoked_at", _KEY),
     Column("last_used_at", _KEY),
 )
+# To find a key of whatever workshop.
+Index("api_keys_by_id", api_keys.c.id)
 """
 The API keys; none is ever deleted, so that the API stays closed to requests without one. `digest` is the secret's
 SHA-256, `previous_digest` that of the previous secret, which is valid until `previous_until`.

@@ -17,6 +17,8 @@ MAX_MESSAGE = 7000
 class WakeUpKind(StrEnum):
     OPERATION = "operation"
     """An operation was recorded by a process that does not carry it out. Its subject is the workshop."""
+    SETTLED = "settled"
+    """An operation that another process recorded was settled, or tried. Its subject is the operation's id."""
     CALL = "call"
     """A call was forwarded to the holder of the workshop's PlanSo lease."""
     ANSWER = "answer"

@@ -49,12 +49,18 @@ class OutboxWorker:
         self._list_open = list_open
         self._max_wait = max_wait
         self._woken: set[str] = set()
+        self._must_poll = False
         self._is_woken = asyncio.Event()
         self._claiming: dict[str, asyncio.Task[None]] = {}
 
     def wake(self, workshop: str) -> None:
         """Operations of this workshop may be due now."""
         self._woken.add(workshop)
+        self._is_woken.set()
+
+    def poll(self) -> None:
+        """Operations of any workshop may be due now."""
+        self._must_poll = True
         self._is_woken.set()
 
     async def run_claim_loop(self, beat: Heartbeat = no_heartbeat) -> None:
@@ -80,17 +86,22 @@ class OutboxWorker:
             async with asyncio.timeout(POLL_INTERVAL):
                 await self._is_woken.wait()
         except TimeoutError:
-            try:
-                return await self._find_due()
-            except ConnectorError as error:
-                log.warning("outbox_unread", error=type(error).__name__)
-                return ()
-            except Exception:
-                log.exception("outbox_fault")
-                return ()
+            self._must_poll = True
         self._is_woken.clear()
         woken, self._woken = self._woken, set()
+        if self._must_poll:
+            self._must_poll = False
+            woken.update(await self._poll())
         return woken
+
+    async def _poll(self) -> Iterable[str]:
+        try:
+            return await self._find_due()
+        except ConnectorError as error:
+            log.warning("outbox_unread", error=type(error).__name__)
+        except Exception:
+            log.exception("outbox_fault")
+        return ()
 
     async def _claim(self, workshop: str) -> None:
         try:

@@ -45,7 +45,8 @@ class Outbox:
     `landing_time`: how long after it was sent a request may still take effect in PlanSo. `wait_limit`: how many callers
     may wait at once. `max_pushes`: how many operations are pushed at once. Each attempt waits for `pacer`, and is made
     within `tracing`. Without `can_send`, operations that may have been sent before are looked for, and none is sent.
-    `on_wake` is called when operations may be due: `claim_due` is to be called then.
+    `on_wake` is called when operations may be due: `claim_due` is to be called then. `on_tried` gets the id of each
+    operation of another process after an attempt.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Outbox:
         max_pushes: int,
         pacer: Pacer,
         on_wake: Callable[[], None] = lambda: None,
+        on_tried: Callable[[str], None] = lambda _: None,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
         can_send: bool = True,
     ) -> None:
@@ -75,6 +77,7 @@ class Outbox:
         self._pushes: dict[Claim, asyncio.Task[None]] = {}
         self._claiming: asyncio.Task[list[Operation]] | None = None
         self._on_wake = on_wake
+        self._on_tried = on_tried
         self._waiting: dict[str, list[asyncio.Event]] = {}
         self._wait_limit = wait_limit
         self._wait_estimator = WaitEstimator()
@@ -225,6 +228,8 @@ class Outbox:
             self._pushes.pop(claim, None)
             self._wait_estimator.record_attempt(operation_id, asyncio.get_running_loop().time())
             self.notify_changed(operation_id)
+            if operation_id not in self._origins:
+                self._on_tried(operation_id)
             self.wake()
 
     async def renew_claims(self) -> None:
