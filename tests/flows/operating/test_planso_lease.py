@@ -25,6 +25,7 @@ from planso_connector.store import planso_leases
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.planso_leases import LeaseRow
 from tests.databases import Store
+from tests.service import wait_until_async
 
 T = TypeVar("T")
 SHOP = "reit"
@@ -229,6 +230,28 @@ def test_a_lease_that_nobody_took_is_valid_again_once_renewed(store: Store) -> N
         await a.renew()
         lease.require()
         assert (await world.acquire(a, ADDRESS), world.lost) == (lease, [])
+
+    store.runner.run(story())
+
+
+def test_who_asks_once_learns_whether_the_holder_lives(store: Store) -> None:
+    """A holder that renews keeps its lease, and one that does not loses it to who waits."""
+
+    async def story() -> None:
+        world = World(store)
+        a, b = world.start_process(), world.start_process()
+        await world.acquire(a, ADDRESS)
+        waiting = asyncio.create_task(b.acquire_unless_renewed(ADDRESS, SHOP))
+        await wait_until_async(lambda: b.has_seen(ADDRESS), "it to look")
+        await a.renew()
+        refused = await waiting
+        assert isinstance(refused, LeaseRow)
+        assert (refused.holder, refused.renewals) == (a.holder, 1)
+        c = world.start_process()
+        waiting = asyncio.create_task(c.acquire_unless_renewed(ADDRESS, SHOP))
+        await wait_until_async(lambda: c.has_seen(ADDRESS), "it to look")
+        world.seconds += LEASE_DURATION
+        assert isinstance(await waiting, PlansoLease)
 
     store.runner.run(story())
 

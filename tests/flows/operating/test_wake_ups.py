@@ -192,7 +192,7 @@ def test_the_listener_takes_no_connection_that_is_needed(postgresql_server: Post
 
     async def story() -> None:
         url = postgresql_server.create_owned_database(connections=1)
-        for connections, reason in ((3, "too few"), (13, "can't be used")):
+        for connections, reason in ((3, "none listens"), (13, "can't be used")):
             process = Process(url, 3600.0, connections)
             task = asyncio.create_task(process.wake_ups.run())
             await wait_until_async(lambda p=process, r=reason: r in p.wake_ups.deaf_reason, reason)  # type: ignore[misc]

@@ -135,6 +135,10 @@ class PlansoLeases:
         """The lease of this process; None where it has none. At once, without the database."""
         return self._held.get(address)
 
+    def has_seen(self, address: str) -> bool:
+        """Whether another process had the lease when this one last looked."""
+        return address in self._sightings
+
     async def acquire(self, address: str, user: str) -> PlansoLease | LeaseRow:
         """
         The lease, which `user` (a workshop) keeps until it releases it; or, where another process has it, its row with
@@ -153,6 +157,19 @@ class PlansoLeases:
                 lease = taken
             lease.users.add(user)
             return lease
+
+    async def acquire_unless_renewed(self, address: str, user: str) -> PlansoLease | LeaseRow:
+        """
+        As `acquire`, for who asks once: where another process has the lease, wait until it is renewed, and return its
+        row, or until its holder proves dead. Takes LEASE_DURATION at most. Raises StoreUnavailable.
+        """
+        first = found = await self.acquire(address, user)
+        while isinstance(found, LeaseRow) and isinstance(first, LeaseRow):
+            if (found.id, found.renewals) != (first.id, first.renewals):
+                break
+            await asyncio.sleep(RETRY_INTERVAL)
+            found = await self.acquire(address, user)
+        return found
 
     async def _take(self, address: str) -> PlansoLease | LeaseRow:
         if self._is_closed:

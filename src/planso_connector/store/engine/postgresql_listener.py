@@ -58,7 +58,7 @@ async def listen(
 ) -> AsyncIterator[PostgresqlListener]:
     """Raises StoreUnavailable, also behind a pooler, and where the pool has no connection to spare."""
     if not pool.lend():
-        raise StoreUnavailable("There are too few connections to the connector's database to listen with one of them.")
+        raise StoreUnavailable("All connections to the connector's database are needed, so none listens.")
     connection: psycopg.AsyncConnection[Any] | None = None
     try:
         with translate_errors():

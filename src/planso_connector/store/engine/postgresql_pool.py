@@ -130,12 +130,12 @@ class ConnectionPool:
         _close_all(unwanted)
 
     def lend(self) -> bool:
-        """Leave one of the `size` connections to somebody else, until `take_back`. False if there are too few."""
+        """Leave one of the `size` connections to somebody else, until `take_back`. False if none can be spared now."""
         with self._changed:
-            if self._size < MIN_LENDING_SIZE:
+            if self._size < MIN_LENDING_SIZE or self._open + self._opening > self._size - (not self._idle):
                 return False
             self._size -= 1
-            unwanted = [self._idle.pop()] if self._idle and self._open > self._size else []
+            unwanted = [self._idle.pop()] if self._open + self._opening > self._size else []
             self._open -= len(unwanted)
         _close_all(unwanted)
         return True
