@@ -185,21 +185,21 @@ def has_pooler(connection: psycopg.Connection[Any]) -> bool:
     return found is None or found["pid"] != connection.info.backend_pid
 
 
+_STATEMENTS = StatementCache(cast("Any", psycopg_dialect)())
+
+
 class PostgresqlTransaction(WorkshopScope):
     """Statements on one connection, in whatever transaction it is in, within the time that `work` has left."""
 
-    def __init__(
-        self, connection: TimeoutConnection, statements: StatementCache | None = None, work: QueuedWork | None = None
-    ) -> None:
+    def __init__(self, connection: TimeoutConnection, work: QueuedWork | None = None) -> None:
         self._connection = connection
-        self._statements = statements or StatementCache(cast("Any", psycopg_dialect)())
         self._work = work
         self.use_workshop(work.workshop if work is not None else None)
         self._limited_at = math.inf
 
     def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
         self._limit()
-        compiled = self._statements[statement]
+        compiled = _STATEMENTS[statement]
         return self._connection.execute(compiled.text, {**self._own, **compiled.defaults, **parameters}).fetchall()
 
     def _limit(self) -> None:
@@ -212,11 +212,11 @@ class PostgresqlTransaction(WorkshopScope):
         self._connection.execute(_BOUNDS, bounds)
 
     def execute(self, statement: Executable, /, **parameters: object) -> int:
-        compiled = self._statements[statement]
+        compiled = _STATEMENTS[statement]
         return self._connection.execute(compiled.text, {**self._own, **compiled.defaults, **parameters}).rowcount
 
     def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
-        compiled = self._statements[statement]
+        compiled = _STATEMENTS[statement]
         with self._connection.cursor() as cursor:
             cursor.executemany(compiled.text, [{**self._own, **compiled.defaults, **row} for row in rows])
 
@@ -255,12 +255,11 @@ class PostgresqlBackend(Backend):
         self._connections.close()
 
     def _serve(self, queue: WorkQueue, use: ConnectionUse, mode: str) -> None:
-        statements = StatementCache(cast("Any", psycopg_dialect)())
         while (work := queue.take()) is not None:
             if not work.is_abandoned:
                 if not work.expire():
                     for attempt in range(1, MAX_ATTEMPTS + 1):
-                        pause = self._attempt(statements, work, use, mode, queue.responsiveness, is_first=attempt == 1)
+                        pause = self._attempt(work, use, mode, queue.responsiveness, is_first=attempt == 1)
                         if pause is None or attempt == MAX_ATTEMPTS:
                             break
                         time.sleep(pause * attempt)
@@ -268,14 +267,7 @@ class PostgresqlBackend(Backend):
             del work  # waiting for the next one must not keep this one's result alive
 
     def _attempt(
-        self,
-        statements: StatementCache,
-        work: QueuedWork,
-        use: ConnectionUse,
-        mode: str,
-        responsiveness: Responsiveness,
-        *,
-        is_first: bool,
+        self, work: QueuedWork, use: ConnectionUse, mode: str, responsiveness: Responsiveness, *, is_first: bool
     ) -> float | None:
         """Run the unit in a transaction. Returns seconds to wait before another attempt; None: no other."""
         connection: TimeoutConnection | None = None
@@ -286,7 +278,7 @@ class PostgresqlBackend(Backend):
                 connection.on_answer = responsiveness.record_answer
                 if work.begin():  # else its caller was told meanwhile that nothing of it was done
                     self._begin(connection, work, mode)
-                    result = work.function(PostgresqlTransaction(connection, statements, work))
+                    result = work.function(PostgresqlTransaction(connection, work))
                     is_committing = use is ConnectionUse.WRITE  # what only read may read again
                     now = time.monotonic()
                     write_deadline = max(connection.deadline, now + PROBE_TIMEOUT)

@@ -118,15 +118,17 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
         return connection
 
 
+_STATEMENTS = StatementCache(cast("Any", sqlite.dialect)(paramstyle="qmark"))
+
+
 class SqliteTransaction(WorkshopScope):
     """Statements on one connection, in whatever transaction it is in."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._statements = StatementCache(cast("Any", sqlite.dialect)(paramstyle="qmark"))
 
     def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
-        compiled = self._statements[statement]
+        compiled = _STATEMENTS[statement]
         cursor = self._connection.execute(compiled.text, self._values(compiled, parameters))
         if compiled.columns is None:
             try:
@@ -137,14 +139,14 @@ class SqliteTransaction(WorkshopScope):
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
     def execute(self, statement: Executable, /, **parameters: object) -> int:
-        compiled = self._statements[statement]
+        compiled = _STATEMENTS[statement]
         before = self._connection.total_changes()
         self._connection.execute(compiled.text, self._values(compiled, parameters))
         # Only `total_changes` shows that a statement changed nothing at all, and only `changes` leaves triggers out.
         return self._connection.changes() if self._connection.total_changes() != before else 0
 
     def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
-        compiled = self._statements[statement]
+        compiled = _STATEMENTS[statement]
         self._connection.executemany(compiled.text, [self._values(compiled, row) for row in rows])
 
     def _values(self, compiled: CompiledStatement, parameters: Mapping[str, object]) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""A transaction that runs SQLAlchemy Core statements, each compiled once per connection."""
+"""A transaction that runs SQLAlchemy Core statements, each compiled once per process."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -80,7 +80,10 @@ class CompiledStatement:
 
 
 class StatementCache:
-    """The compiled statements of one connection. Not thread-safe."""
+    """
+    The compiled statements of one dialect, for all connections of a process. Thread-safe: two threads at one new
+    statement both compile it, and either result is kept.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
