@@ -2,6 +2,7 @@
 
 import html
 import json
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -68,4 +69,9 @@ def _make_response(body: bytes, media_type: str, status: int) -> Response:
 
 def escape(text: object) -> str:
     """Escape text for HTML and its attributes."""
-    return html.escape(str(text), quote=True)
+    return _escape(str(text))
+
+
+@lru_cache(4096)  # most texts of a form are labels and options, the same in each
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)
