@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from typer.testing import CliRunner, Result
 
 from planso_connector import logs
 from planso_connector.cli import cli
+from tests import preloaded
 from tests.service import PATIENCE
 
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in `folder`, with no setting in its environment but the given ones."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "planso_connector", *arguments],
-        env={**clean, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    whole = {**clean, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment}
+    with TemporaryFile("w+", encoding="utf-8") as stdout, TemporaryFile("w+", encoding="utf-8") as stderr:
+        process = preloaded.start(arguments, whole, folder, stdout=stdout.fileno(), stderr=stderr.fileno())
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        for output in (stdout, stderr):
+            output.seek(0)
+        return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
 
 
 def command_here(folder: Path, *arguments: str, **environment: str) -> Result:

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 
+from tests import preloaded
 from tests.service import PATIENCE, wait_for_sync, wait_until
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -39,7 +40,7 @@ class ConnectorProcess:
     A running `planso-connector serve`. `http` is a client of it.
 
     `stderr`: file descriptor for its log, in place of the file that `log` reads. `before`: called in the new process
-    before it becomes the connector.
+    before it becomes the connector. `is_new_interpreter`: not a fork of a process that has the libraries.
     """
 
     def __init__(
@@ -50,21 +51,29 @@ class ConnectorProcess:
         port: int | None = None,
         stderr: int = subprocess.STDOUT,
         before: Callable[[], None] | None = None,
+        is_new_interpreter: bool = False,
     ) -> None:
         self._port = port or free_port()
         self._log = folder / f"log-{self._port}.txt"
         self.address = f"http://127.0.0.1:{self._port}"
         self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE, verify=False)
         settings = {"CONNECTOR_PORT": str(self._port), "CONNECTOR_HOST": "127.0.0.1"}
+        command, whole = ("serve", *arguments), {**os.environ, **settings, **environment}
+        self.process: subprocess.Popen[bytes] | preloaded.ForkedProcess
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "planso_connector", "serve", *arguments],
-                env={**os.environ, **settings, **environment},
-                cwd=folder,
-                stdout=log,
-                stderr=stderr,
-                preexec_fn=before,
-            )
+            if is_new_interpreter or before is not None:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "planso_connector", *command],
+                    env=whole,
+                    cwd=folder,
+                    stdout=log,
+                    stderr=stderr,
+                    preexec_fn=before,
+                )
+            else:
+                output = log.fileno()
+                errors = output if stderr == subprocess.STDOUT else stderr
+                self.process = preloaded.start(command, whole, folder, stdout=output, stderr=errors)
 
     def wait_until_alive(self) -> None:
         """Wait for a response on its port. Raises AssertionError if the process ends instead."""
@@ -119,12 +128,9 @@ class SandboxProcess:
         self.address = f"http://127.0.0.1:{port}"
         self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE, verify=False)
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port), "--orders", str(orders)],
-                cwd=folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            arguments = ("sandbox", "--port", str(port), "--orders", str(orders))
+            output = log.fileno()
+            self.process = preloaded.start(arguments, os.environ, folder, stdout=output, stderr=output)
 
     def wait_until_alive(self) -> None:
         """Wait for a response on its port. Raises AssertionError if the process ends instead."""

@@ -75,7 +75,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
             "CONNECTOR_SYNC_INTERVAL": "24h",
         }
-        with connector_process(environment, folder) as connector:
+        with connector_process(environment, folder, is_new_interpreter=True) as connector:
             connector.wait_for_sync()
             yield Run(connector, sandbox, folder)
 
@@ -146,7 +146,9 @@ def test_concurrent_large_responses_share_bounded_memory(tmp_path: Path) -> None
     with (
         sandbox.serve() as url,
         connector_process(
-            {**environment(url, f"sqlite:///{tmp_path}/connector.db"), "PLANSO_TIMEOUT": "30"}, tmp_path
+            {**environment(url, f"sqlite:///{tmp_path}/connector.db"), "PLANSO_TIMEOUT": "30"},
+            tmp_path,
+            is_new_interpreter=True,
         ) as connector,
     ):
         connector.wait_for_sync()
