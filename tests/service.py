@@ -27,18 +27,23 @@ from planso_connector.settings import Settings
 from planso_connector.store.access_log import Access
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Transaction
+from tests.databases import read_migrated_file
 
 T = TypeVar("T")
 PATIENCE = 90.0
 """Timeout of every wait, in seconds; long, since the machine may be busy. Tests wait for a state, never for a time."""
+MIN_PAUSE, MAX_PAUSE = 0.01, 0.05
+"""Seconds between two looks at a condition: a tenth of what was waited already, in these bounds. Most looks are a
+request, whose CPU time whatever is waited for lacks."""
 
 
 def wait_until(condition: Callable[[], T], what: object = "the condition", patience: float = PATIENCE) -> T:
     """Poll until the condition is true, and return its value. Raises AssertionError after `patience` seconds."""
-    deadline = time.monotonic() + patience
+    began = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}; last value: {value!r}"
-        threading.Event().wait(0.01)
+        waited = time.monotonic() - began
+        assert waited < patience, f"waited in vain for {what}; last value: {value!r}"
+        threading.Event().wait(min(max(waited / 10, MIN_PAUSE), MAX_PAUSE))
     return value
 
 
@@ -285,9 +290,11 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
 
 @contextmanager
 def running_on_sqlite(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
-    """Run a connector on a fresh SQLite file whose mirror has been filled by one sync."""
+    """Run a connector on a fresh, migrated SQLite file whose mirror has been filled by one sync."""
+    path = tmp_path / "connector.db"
+    path.write_bytes(read_migrated_file())
     with sandbox.serve() as url:
-        settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", **changes)
+        settings = settings_for(sandbox, url, f"sqlite:///{path}", **changes)
         with running(settings, sandbox) as service:
             service.fill_mirror()
             yield service
