@@ -7,13 +7,13 @@ from typing import Any, get_args
 from urllib.parse import unquote_to_bytes
 
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES, Message
+from planso_connector.rest.schemas.document import DocumentedRoute
 from planso_connector.rest.similar_names import find_similar
 
 UNKNOWN_PARAMETER = Problem(
@@ -29,7 +29,7 @@ _ENCODED_NON_ASCII = re.compile(rb"%[89a-f]", re.IGNORECASE)
 """The server passes on queries in ASCII only."""
 
 
-class StrictQueryRoute(APIRoute):
+class StrictQueryRoute(DocumentedRoute):
     """
     Answers 422 to a query parameter that the route does not declare, that comes twice, or that is not UTF-8 and would
     find nothing. Parameters of dependencies and of parameter models count as declared.

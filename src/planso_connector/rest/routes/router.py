@@ -3,11 +3,10 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from planso_connector.rest.query_parameters import UNKNOWN_PARAMETER, StrictQueryRoute
-from planso_connector.rest.schemas.document import make_operation_id
+from planso_connector.rest.schemas.document import DocumentedRoute, make_operation_id
 from planso_connector.rest.schemas.errors import API_KEY_MESSAGES, document_failures
 from planso_connector.rest.schemas.examples import Responses, document_headers
 
@@ -26,7 +25,7 @@ def make_router(prefix: str, tag: str, route_class: type[StrictQueryRoute] = Str
     return APIRouter(
         prefix=prefix,
         tags=[tag],
-        route_class=route_class if is_api else APIRoute,
+        route_class=route_class if is_api else DocumentedRoute,
         responses=_UNDER_API if is_api else _EVERYWHERE,
         generate_unique_id_function=make_operation_id,
     )

@@ -1,11 +1,14 @@
 """What the OpenAPI document has beside the routes, and where generators of clients need it unlike FastAPI's."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from fastapi.routing import APIRoute
+from fastapi.utils import create_model_field
 
 from planso_connector.domain.values import MAX_ID
+from planso_connector.rest.schemas.examples import Responses
 
 CONTACT = {"name": "Whoever runs this connector"}
 LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
@@ -20,6 +23,33 @@ TAGS = [
     {"name": "health", "description": "For monitoring: liveness, readiness, metrics."},
 ]
 """In the order in which /docs shows them."""
+
+
+class DocumentedRoute(APIRoute):
+    """
+    Makes FastAPI's fields of the documented responses when the OpenAPI document is made. FastAPI makes them with the
+    route, though nothing else uses them: a quarter of the time of building all routes.
+    """
+
+    def __init__(self, path: str, endpoint: Any, *, responses: Responses | None = None, **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.responses = responses or {}
+
+    @property
+    def response_fields(self) -> dict[int | str, Any]:
+        return self._response_fields
+
+    @response_fields.setter
+    def response_fields(self, _: dict[int | str, Any]) -> None:
+        """FastAPI's, of a route without responses."""
+
+    @cached_property
+    def _response_fields(self) -> dict[int | str, Any]:
+        return {
+            status: create_model_field(f"Response_{status}_{self.unique_id}", response["model"], mode="serialization")
+            for status, response in self.responses.items()
+            if "model" in response
+        }
 
 
 def list_servers(root_path: str) -> list[dict[str, Any]]:
