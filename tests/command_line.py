@@ -18,6 +18,7 @@ from tests.service import PATIENCE
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in `folder`, with no setting in its environment but the given ones."""
+    assert not preloaded.concerns_interpreter(environment)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_"))}
     whole = {**clean, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment}
     with TemporaryFile("w+", encoding="utf-8") as stdout, TemporaryFile("w+", encoding="utf-8") as stderr:

@@ -92,6 +92,11 @@ class _Preloaded:
 _preloaded = cache(_Preloaded)
 
 
+def concerns_interpreter(environment: Mapping[str, str]) -> bool:
+    """Whether variables change how the interpreter starts, which a fork does not."""
+    return any(name.startswith(("PYTHON", "LC_", "LANG")) for name in environment)
+
+
 def start(
     arguments: Sequence[str], environment: Mapping[str, str], folder: Path, *, stdout: int, stderr: int
 ) -> ForkedProcess:

@@ -61,7 +61,7 @@ class ConnectorProcess:
         command, whole = ("serve", *arguments), {**os.environ, **settings, **environment}
         self.process: subprocess.Popen[bytes] | preloaded.ForkedProcess
         with self._log.open("ab") as log:
-            if is_new_interpreter or before is not None:
+            if is_new_interpreter or before is not None or preloaded.concerns_interpreter(environment):
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "planso_connector", *command],
                     env=whole,
