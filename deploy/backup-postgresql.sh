@@ -10,7 +10,9 @@ case $keep in *[!0-9]* | 0*) echo "KEEP: accepted: a whole number from 1" >&2; e
 
 file=$directory/planso-connector-$(date -u +%Y%m%dT%H%M%SZ).dump
 trap 'rm -f "$file.part"' EXIT
-pg_dump --format=custom --file="$file.part" "$@"
+# Row-level security applies to the tables' owner too; with this setting all workshops' rows are there.
+PGOPTIONS="${PGOPTIONS:-} -c planso_connector.workshop=*" \
+  pg_dump --enable-row-security --format=custom --file="$file.part" "$@"
 pg_restore --list "$file.part" >/dev/null
 mv "$file.part" "$file"
 echo "$file: written and readable"

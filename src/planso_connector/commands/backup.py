@@ -91,7 +91,9 @@ def restore(
                     "PostgreSQL has its own tool for this. With the connector stopped:\n"
                     f"  {postgresql_backup.restore_command(where, file)}\n"
                     "  planso-connector restore --only-mark\n"
-                    "The second keeps writes that were pending in the backup from being sent again."
+                    "The second keeps writes that were pending in the backup from being sent again.\n"
+                    "On a server that never had this database, as a superuser before both:\n"
+                    f"  {postgresql_backup.create_roles_command(where)}"
                 )
             marks = postgresql_backup.mark_restored(where, now)
         elif file is None:

@@ -107,6 +107,8 @@ async def _examine(settings: Settings, order: int | None) -> AsyncGenerator[Find
                 yield finding
             status = await stops.get_status()
             pages = await built.default.database.read(unreadable_pages.list_all)
+            advice = await built.database.check_server()
+    yield doctor_flow.report_database(advice)
     yield doctor_flow.report_writes(status)
     if pages:
         yield doctor_flow.report_unreadable_pages(len(pages))

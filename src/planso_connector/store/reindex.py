@@ -23,9 +23,10 @@ KEYS_PER_BATCH = 10_000
 _WORKSHOP = bindparam("of_workshop", type_=Text)
 _NOT_DELETED = orders.c.workshop == _WORKSHOP, orders.c.deleted_at.is_(None)
 _CLEAR = delete(keys).where(
+    keys.c.workshop == _WORKSHOP,
     tuple_(*keys.primary_key).in_(
         select(*keys.primary_key).where(keys.c.workshop == _WORKSHOP).order_by(*keys.primary_key).limit(KEYS_PER_BATCH)
-    )
+    ),
 )
 _COUNT = select(func.count().label("n")).select_from(orders).where(*_NOT_DELETED)
 _BATCH = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, literal_column, or_, select
 
 from planso_connector.domain.fields import Value
 from planso_connector.domain.folding import fold, fold_asked_phone, fold_key, fold_plate
@@ -99,7 +99,9 @@ _HAS_PLATE_KEY = (
     lookup_keys.c.key >= _text("plate_key"),
     lookup_keys.c.key < _text("plate_end"),
 )
-_text_matches = text_candidates(_text("of_workshop"), _text("text_runs")).table_valued("order_id")
+_text_matches = text_candidates(
+    _text("of_workshop"), _text("text_runs"), literal_column(str(MAX_RARE_TEXTS + 1))
+).table_valued("order_id")
 _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "plate": contains(orders.c.plate_key, _text("plate")),
     "person": contains(orders.c.person_key, _text("person")),

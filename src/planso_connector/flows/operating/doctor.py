@@ -111,6 +111,12 @@ def report_writes(status: WritesStatus) -> Finding:
     return Finding("writes", is_ok=not rows, message=message, rows=rows)
 
 
+def report_database(advice: Sequence[str]) -> Finding:
+    """Report what should be changed about the database server; the connector works all the same."""
+    rows = tuple(("advice", text) for text in advice)
+    return Finding("database", is_ok=True, message="It works; see the advice." if rows else "It is set up.", rows=rows)
+
+
 def report_unreadable_pages(count: int) -> Finding:
     """Report pages that are kept because they could not be read."""
     pages = "1 page that could not be read is" if count == 1 else f"{count} pages that could not be read are"

@@ -17,7 +17,7 @@ from planso_connector.store.engine.backend import Backend, Listener
 from planso_connector.store.engine.file_watch import FileFault
 from planso_connector.store.engine.immediate_reads import ReadLater
 from planso_connector.store.engine.sqlite import SqliteBackend
-from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.engine.transaction import Row, Transaction, check_workshop_name
 from planso_connector.store.engine.work_queue import TIMEOUT
 
 if TYPE_CHECKING:
@@ -65,8 +65,11 @@ class Database:
         """Whose rows its transactions read and write; None: those of all, for work on the database as a whole."""
 
     def for_workshop(self, name: str) -> Database:
-        """The same database, with transactions of this workshop alone. Close only the original."""
-        return Database(self._backend, name)
+        """
+        The same database, with transactions of this workshop alone. Close only the original. Raises ValueError for a
+        name that no workshop can have.
+        """
+        return Database(self._backend, check_workshop_name(name))
 
     def for_installation(self) -> Database:
         """The same database, with transactions of the rows of all workshops. Close only the original."""

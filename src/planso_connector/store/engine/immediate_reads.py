@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import apsw
 
-from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.engine.transaction import ReusedTransaction, Transaction
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class ReadLater(Exception):
 class ImmediateReader:
     """Reads on a connection of its own. `transaction` runs statements on it."""
 
-    def __init__(self, connection: apsw.Connection, transaction: Transaction) -> None:
+    def __init__(self, connection: apsw.Connection, transaction: ReusedTransaction) -> None:
         self._connection, self._transaction = connection, transaction
         self._is_used = threading.Lock()
         self._looks = 0
@@ -59,7 +59,7 @@ class ImmediateReader:
 
     def _read(self, function: Callable[[Transaction], T], workshop: str | None) -> T:
         self._looks = 0
-        self._transaction.use_workshop(workshop)
+        self._transaction.begin_as(workshop)
         self._connection.execute("BEGIN")
         try:
             return function(self._transaction)

@@ -15,6 +15,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreTimeout, StoreUnavailable
+from planso_connector.store.engine import row_level_security, row_security_state
 from planso_connector.store.engine.backend import Backend, Listener
 from planso_connector.store.engine.postgresql_check import check_server
 from planso_connector.store.engine.postgresql_listener import CHANNEL, listen
@@ -168,7 +169,9 @@ def connect(url: PostgresqlUrl) -> TimeoutConnection:
                 f"The connector's database ({url.location}) can't be used: its encoding is {encoding}, which can't "
                 "hold every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
             )
-        connection.prepare_threshold = None if has_pooler(connection) else PREPARE_THRESHOLD
+        has_pooler = row_level_security.prepare_session(connection)
+        # Statements prepared on one of a pooler's connections are missing on the next.
+        connection.prepare_threshold = None if has_pooler else PREPARE_THRESHOLD
         connection.prepared_max = PREPARED_MAX
     except BaseException:
         connection.close()
@@ -177,12 +180,8 @@ def connect(url: PostgresqlUrl) -> TimeoutConnection:
 
 
 def has_pooler(connection: psycopg.Connection[Any]) -> bool:
-    """
-    Whether a pooler such as PgBouncer is in between, which reports process numbers of its own. Statements prepared on
-    one of its connections are missing on the next.
-    """
-    found = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
-    return found is None or found["pid"] != connection.info.backend_pid
+    """Whether a pooler such as PgBouncer is in between."""
+    return connection.prepare_threshold is None
 
 
 _STATEMENTS = StatementCache(cast("Any", psycopg_dialect)())
@@ -194,8 +193,12 @@ class PostgresqlTransaction(WorkshopScope):
     def __init__(self, connection: TimeoutConnection, work: QueuedWork | None = None) -> None:
         self._connection = connection
         self._work = work
-        self.use_workshop(work.workshop if work is not None else None)
+        self.begin_as(work.workshop if work is not None else None)
         self._limited_at = math.inf
+
+    def use_workshop(self, workshop: str | None) -> None:
+        super().use_workshop(workshop)
+        self._connection.execute(row_level_security.USE_WORKSHOP, (row_level_security.setting_value(workshop),))
 
     def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
         self._limit()
@@ -236,7 +239,7 @@ class PostgresqlBackend(Backend):
         self._connections = ConnectionPool(lambda: connect(url), connections, timeout)
         epoch = func.extract("epoch", func.clock_timestamp())
         self.clock = select(sql_cast(epoch, Double).label("epoch"))
-        self.check = partial(check_server, wanted=connections)
+        self.check = lambda tx: [*check_server(tx, connections), *row_security_state.check(tx)]
         for queue, use, mode, threads in (
             (self.reads, ConnectionUse.READ, BEGIN_READ, READER_THREADS),
             (self.searches, ConnectionUse.SEARCH, BEGIN_READ, SEARCH_THREADS),
@@ -320,16 +323,26 @@ class PostgresqlBackend(Backend):
         if work.deadline is None:
             work.deadline = now + LEEWAY + (self._timeout if work.seconds_left is None else work.seconds_left)
         connection.deadline = min(work.deadline, now + self._probe_timeout)
-        begin(connection, mode, self._timeout)
+        begin(connection, mode, self._timeout, work.workshop, act_as_role=True)
         connection.deadline = work.deadline
 
 
-def begin(connection: TimeoutConnection, mode: str, timeout: float = TIMEOUT) -> None:
+def begin(
+    connection: TimeoutConnection,
+    mode: str,
+    timeout: float = TIMEOUT,
+    workshop: str | None = None,
+    *,
+    act_as_role: bool = False,
+) -> None:
     """
     Begin a transaction (`mode` is BEGIN_READ or BEGIN_WRITE) with the settings that units rely on, whatever the role or
     the server has configured. Set for the transaction, since behind PgBouncer a session's settings reach its next
     user; sent with BEGIN, they cost no round trip. The server ends what takes longer than `timeout` seconds, or whose
     connector is gone: else it would hold locks until TCP notices, for hours.
+
+    `workshop`: whose rows it reads and writes, None: those of the whole installation. `act_as_role`: without the rights
+    of the tables' owner, as units do; migrations need them.
     """
     statements = [
         mode,
@@ -339,6 +352,7 @@ def begin(connection: TimeoutConnection, mode: str, timeout: float = TIMEOUT) ->
     ]
     if mode == BEGIN_WRITE:
         statements.append(_ON_DISK)
+    statements += row_level_security.statements_to_begin(connection, workshop, act_as_role=act_as_role)
     try:
         connection.execute("; ".join(statements).encode(), prepare=False)  # several statements can't be prepared
     except errors.FeatureNotSupported as error:  # "cannot set transaction read-write mode during recovery"

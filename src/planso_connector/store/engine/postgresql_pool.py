@@ -43,6 +43,8 @@ class TimeoutConnection(psycopg.Connection[Row]):
     """As `time.monotonic`."""
     has_timed_out: bool = False
     on_answer: Callable[[], None] | None = None
+    act_as_role: tuple[str, ...] = ()
+    """Statements with which a transaction acts as the role of row-level security; none where it may not."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As psycopg's, through which all its waiting goes. Raises ResponseTimeout."""

@@ -260,7 +260,7 @@ class SqliteBackend(Backend):
         self, connection: apsw.Connection, transaction: SqliteTransaction, work: QueuedWork, *, begin: str
     ) -> None:
         """Run one unit in a transaction of its own."""
-        transaction.use_workshop(work.workshop)
+        transaction.begin_as(work.workshop)
         try:
             with translate_errors(self._path):
                 connection.execute(begin)
@@ -281,7 +281,7 @@ class SqliteBackend(Backend):
             with translate_errors(self._path):
                 connection.execute("BEGIN IMMEDIATE")
                 for work in batch:
-                    transaction.use_workshop(work.workshop)
+                    transaction.begin_as(work.workshop)
                     connection.execute("SAVEPOINT unit")
                     try:
                         with translate_errors(self._path):

@@ -16,6 +16,21 @@ class NoWorkshop(LookupError):
     """A transaction of the whole database was asked for one workshop's rows; use `database.for_workshop(name)`."""
 
 
+class NotInstallation(LookupError):
+    """A transaction of one workshop was asked for the rows of all; use the `Database` that has no workshop."""
+
+
+EVERY_WORKSHOP = "*"
+"""In place of a workshop's name: the whole installation."""
+
+
+def check_workshop_name(name: str) -> str:
+    """Return the name. Raises ValueError for one that can't be told from no workshop, or from all of them."""
+    if not name or name == EVERY_WORKSHOP or "\0" in name:
+        raise ValueError(f"{name!r} can't be the name of a workshop; accepted: a text other than '{EVERY_WORKSHOP}'.")
+    return name
+
+
 class Transaction(Protocol):
     """
     An open transaction of one workshop. Parameters are named as the statement's `bindparam`s; `workshop` (in an INSERT)
@@ -30,7 +45,10 @@ class Transaction(Protocol):
         ...
 
     def use_workshop(self, workshop: str | None) -> None:
-        """From here on the transaction is this workshop's; None: of no workshop alone."""
+        """
+        From here on the transaction is this workshop's; None: of the whole installation again. Raises NotInstallation
+        if the transaction began as one workshop's.
+        """
         ...
 
     def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]: ...
@@ -52,10 +70,19 @@ class Transaction(Protocol):
         ...
 
 
+class ReusedTransaction(Transaction, Protocol):
+    """One object for the transactions of a connection, one after the other."""
+
+    def begin_as(self, workshop: str | None) -> None:
+        """For the engine: the transaction that begins is this workshop's, or with None the whole installation's."""
+        ...
+
+
 class WorkshopScope:
     """The workshop of a transaction, as the parameters that all its statements have."""
 
     _own: Mapping[str, str] = {}
+    _began_as_installation: bool = True
 
     @property
     def workshop(self) -> str:
@@ -64,8 +91,14 @@ class WorkshopScope:
         except KeyError:
             raise NoWorkshop from None
 
-    def use_workshop(self, workshop: str | None) -> None:
+    def begin_as(self, workshop: str | None) -> None:
+        self._began_as_installation = workshop is None
         self._own = {} if workshop is None else {"workshop": workshop, "of_workshop": workshop}
+
+    def use_workshop(self, workshop: str | None) -> None:
+        if workshop is None and not self._began_as_installation:
+            raise NotInstallation
+        self._own = {} if workshop is None else {"workshop": workshop, "of_workshop": check_workshop_name(workshop)}
 
 
 @dataclass(slots=True)

@@ -81,6 +81,7 @@ def migrate_file(path: Path) -> None:
 
 def _migrate_postgresql(url: PostgresqlUrl) -> None:
     from planso_connector.store.engine import postgresql, postgresql_check  # here: psycopg loads libpq
+    from planso_connector.store.maintenance import row_level_security
 
     with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
@@ -93,6 +94,7 @@ def _migrate_postgresql(url: PostgresqlUrl) -> None:
             connection.timeout = postgresql.MAINTENANCE_TIMEOUT
             postgresql_check.prepare_for_migration(connection, url)
             connection.execute(script)
+        row_level_security.build(connection)
         connection.execute("COMMIT")
 
 

@@ -9,11 +9,14 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import postgresql
 from planso_connector.store.engine.postgresql_pool import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
+from planso_connector.store.engine.row_level_security import ROLE, SEARCH_ROLE, SETTING
+from planso_connector.store.engine.transaction import EVERY_WORKSHOP
 from planso_connector.store.maintenance import after_restore, migrate
 
 DISCONNECT_GRACE = 3.0
 """Seconds that the connections of a stopped connector may take to disappear."""
 
+_ALL_ROWS = f"-c {SETTING}={EVERY_WORKSHOP}"
 _OTHERS = """
 SELECT count(*) AS others FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = %s AND pid <> pg_backend_pid()
@@ -21,12 +24,24 @@ WHERE datname = current_database() AND application_name = %s AND pid <> pg_backe
 
 
 def backup_command(url: PostgresqlUrl, file: Path) -> str:
-    """For a shell; without the password, which would be visible in histories and process lists."""
-    return f"pg_dump --format=custom --file={file} '{url.without_secrets}'"
+    """
+    For a shell; without the password, which would be visible in histories and process lists. Row-level security applies
+    to the tables' owner too: without the setting, pg_dump fails.
+    """
+    return (
+        f"PGOPTIONS='{_ALL_ROWS}' pg_dump --enable-row-security --format=custom --file={file} '{url.without_secrets}'"
+    )
 
 
 def restore_command(url: PostgresqlUrl, file: Path) -> str:
-    return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{url.without_secrets}' {file}"
+    """For a shell. The roles of row-level security have to be there; `migrate` grants them their rights again."""
+    options = "--clean --if-exists --no-owner --no-privileges --single-transaction"
+    return f"pg_restore {options} --dbname='{url.without_secrets}' {file}"
+
+
+def create_roles_command(url: PostgresqlUrl) -> str:
+    """For a shell, as a superuser: what a dump names and a server that never had this database lacks."""
+    return f"psql '{url.without_secrets}' -c 'CREATE ROLE {ROLE} NOLOGIN' -c 'CREATE ROLE {SEARCH_ROLE} NOLOGIN'"
 
 
 def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMarks:
