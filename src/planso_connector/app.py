@@ -352,7 +352,7 @@ async def hold_planso_lease(built: Connector) -> AsyncIterator[None]:
     Hold the PlanSo lease of the environment's workshop, for a command that syncs. Raises NotPossible where another
     process has it.
     """
-    if not await built.default.access.acquire():
+    if not await built.default.access.acquire_unless_renewed():
         raise NotPossible(
             "A running connector talks to this PlanSo, and one process at a time may: ask it, with POST /api/sync, or "
             "stop it."

@@ -23,6 +23,13 @@ class PlansoAccess:
             return False
         return self._leases is None or isinstance(await self._leases.acquire(self.address, self._workshop), PlansoLease)
 
+    async def acquire_unless_renewed(self) -> bool:
+        """As `acquire`, for who asks once: takes some seconds where another process has it, or had it until it died."""
+        if self.refusal or self._leases is None:
+            return await self.acquire()
+        found = await self._leases.acquire_unless_renewed(self.address, self._workshop)
+        return isinstance(found, PlansoLease)
+
     def before_send(self) -> None:
         """To be called immediately before each request. Raises PlansoUnavailable where it must not be sent."""
         if self.refusal:
