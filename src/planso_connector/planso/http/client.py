@@ -40,6 +40,7 @@ from planso_connector.planso.http.transport import BeforeSend, ThrottledTranspor
 from planso_connector.planso.http.urls import get_base_path, get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
+from planso_connector.planso.pages.form_layout import FormLayouts
 from planso_connector.planso.pages.form_parser import Form, FormMissing
 from planso_connector.planso.pages.parts_parser import parse_parts
 from planso_connector.planso.pages.tab_parser import ParsedTab, parse_tab, tab_parameters
@@ -92,6 +93,7 @@ class PlansoClient:
         self._app = httpx2.URL(self._base + profile.paths.app)
         self._do = httpx2.URL(self._base + profile.paths.do)
         self._profile = profile
+        self._layouts = FormLayouts(profile)
         self._timeout = timeout
         self._max_response_bytes = max_answer
         self.throttle = throttle
@@ -190,7 +192,7 @@ class PlansoClient:
 
         def parse(response: httpx2.Response) -> Form:
             answer = require_object(parse_json(response), page)
-            form = replace(Form.parse(answer, self._profile, order_id), source=get_source(response))
+            form = replace(Form.parse(answer, self._profile, order_id, self._layouts), source=get_source(response))
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
             form.read_fields()  # here, in the parser's thread, because it takes long on a large form

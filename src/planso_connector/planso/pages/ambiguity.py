@@ -74,7 +74,7 @@ def _mark(tree: FormTree, index: int, pair: LabelPair, label: LabelElement | Non
     if (is_start or controls[index - 1].id in paired) and (is_end or controls[index + 1].id in paired):
         return pair
     beside = tuple(_find_beside(tree, index, pair, label))
-    if len(beside) == 1 and _may_hold_day(pair.target) and _may_hold_time(beside[0]):
+    if len(beside) == 1 and _may_hold_day(tree, pair.target) and _may_hold_time(tree, beside[0]):
         return pair._replace(time_element=beside[0])
     if beside:
         return pair._replace(alternatives=beside, ambiguity="several controls are next to it")
@@ -130,16 +130,16 @@ def _find_beside(tree: FormTree, index: int, pair: LabelPair, label: LabelElemen
         yield element
 
 
-def _may_hold_day(element: ControlElement) -> bool:
-    value = element.attributes.get("value") or ""
+def _may_hold_day(tree: FormTree, element: ControlElement) -> bool:
+    value = tree.consult(element).get("value") or ""
     if not value:
         return element.type == "date" or _DAY_NAME.search(element.name.casefold()) is not None
     day = _parse_date(value)
     return day is not None and "T" not in day
 
 
-def _may_hold_time(element: ControlElement) -> bool:
-    value = element.attributes.get("value") or ""
+def _may_hold_time(tree: FormTree, element: ControlElement) -> bool:
+    value = tree.consult(element).get("value") or ""
     if not value:
         return element.type == "time" or _TIME_NAME.search(element.name.casefold()) is not None
     return _TIME.fullmatch(value) is not None
@@ -160,16 +160,16 @@ def _find_mirrors(tree: FormTree, index: int, pair: LabelPair, label: LabelEleme
             if not element.is_hidden or element.ancestors[: len(block)] != block:
                 break
             is_candidate = element.name and element.name != target.name and tree.is_unpaired(element)
-            if is_candidate and _is_mirror(target, element):
+            if is_candidate and _is_mirror(tree, target, element):
                 yield element
 
 
-def _is_mirror(target: ControlElement, hidden: ControlElement) -> bool:
+def _is_mirror(tree: FormTree, target: ControlElement, hidden: ControlElement) -> bool:
     name, hidden_name = target.name.casefold(), hidden.name.casefold()
     if _ORIGINAL.search(hidden_name):
         return False
-    shown = sanitize_value(target.type, target.attributes.get("value") or "", target.attributes)
-    value = hidden.attributes.get("value") or ""
+    shown = sanitize_value(target.type, tree.consult(target).get("value") or "", target.attributes)
+    value = tree.consult(hidden).get("value") or ""
     if len(shown) >= _MIN_COMPARED_LENGTH:
         day = _parse_date(shown)
         if shown == value or (day is not None and day == _parse_date(value)):

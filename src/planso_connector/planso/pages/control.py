@@ -79,6 +79,13 @@ class Control:
         if self.options:
             self.selected_indexes = self._find_selected()
 
+    def with_content(self, value: str, options: tuple[Option, ...], *, checked: bool) -> "Control":
+        """The same control with another content."""
+        return Control(
+            self.index, self.type, self.name, value, self.disabled, checked, self.multiple, self.is_list_box, options,
+            self.radio_label, self.id, self.readonly, self.is_outside, self.script_value, self.label, self.headings,
+        )  # fmt: skip
+
     @property
     def is_editable(self) -> bool:
         """Whether a person may change it."""
@@ -117,6 +124,9 @@ class FormEntry:
     """A select, a drop-down or a group of radio buttons."""
     choices: tuple[Option, ...] = field(init=False)
     selected_indexes: tuple[int, ...] = field(init=False)
+    _values: dict[FieldKind, Value] | None = field(init=False, default=None)
+    """What was read of it, by kind: several readings of a form share an entry."""
+    _text: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.control = first = self.controls[0]
@@ -151,6 +161,11 @@ class FormEntry:
     @property
     def display_text(self) -> str:
         """What a person sees: the chosen options' texts, `ja` or `nein` for a check box, else the value."""
+        if self._text is None:
+            self._text = self._show()
+        return self._text
+
+    def _show(self) -> str:
         control = self.control
         if control.script_value is not None:
             return control.script_value.text
@@ -176,6 +191,14 @@ class FormEntry:
 
     def read_value(self, kind: FieldKind) -> Value:
         """The canonical value; None for nothing and for what the kind can't hold."""
+        known = self._values
+        if known is None:
+            self._values = known = {}
+        if kind not in known:
+            known[kind] = self._read_value(kind)
+        return known[kind]
+
+    def _read_value(self, kind: FieldKind) -> Value:
         control = self.control
         if control.script_value is not None:
             text = control.script_value.value if kind is FieldKind.ID else control.script_value.text

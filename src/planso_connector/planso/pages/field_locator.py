@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from planso_connector.domain.fields import BY_PATH, TEMPORAL_KINDS, FieldKind, Value
-from planso_connector.domain.input_warnings import looks_like_plate
-from planso_connector.domain.order import MAX_UNREADABLE_LENGTH, PLATE, OversizedText, UnreadableValue
+from planso_connector.domain.fields import BY_PATH, MAX_LABEL_LENGTH, Value
+from planso_connector.domain.order import PLATE, UnreadableValue
 from planso_connector.planso.pages.column_names import group_by_column
 from planso_connector.planso.pages.control import Control, FormEntry
-from planso_connector.planso.pages.control_values import EMPTY_MOMENT
+from planso_connector.planso.pages.field_values import (
+    STRICT_KINDS,
+    FieldValues,
+    find_unparsed,
+    find_unreadable,
+    is_empty_value,
+    may_hold_plate,
+)
 from planso_connector.planso.pages.section_titles import Party, classify_party, find_nearest_party
 from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.profile import Profile
 
-_STRICT_KINDS = TEMPORAL_KINDS | {FieldKind.NUMBER}
 _CUSTOMER_FIELDS = frozenset({"person", "phone", "email", "customer_category", "address_notes"}) | {
     path for path in BY_PATH if path.startswith("vehicle") and path != "vehicle.leasing"
 }
@@ -147,7 +152,24 @@ class FieldLocator:
         """
         return self._filter_for_plate(self.locations(path)) if path == PLATE else self.locations(path)
 
-    def has_field(self, path: str) -> bool:
+    def read_labels(self) -> dict[str, str]:
+        """What every label shows; of equal labels the first that is not empty, another party's last."""
+        texts: dict[str, str] = {}
+        other_ids = set(map(id, self.other_party_entries))
+        for entry in self._entries:
+            if len(entry.label) <= MAX_LABEL_LENGTH and not texts.get(entry.label):
+                texts[entry.label] = "" if id(entry) in other_ids else entry.display_text
+        for entry in self.other_party_entries:
+            if entry.label in texts:
+                texts[entry.label] = texts[entry.label] or entry.display_text
+        return texts
+
+    @property
+    def labelled_paths(self) -> frozenset[str]:
+        """The fields that the form has."""
+        return frozenset(filter(self._has_field, BY_PATH))
+
+    def _has_field(self, path: str) -> bool:
         return not self._plain.keys().isdisjoint(self._profile.label_keys[path]) or bool(self.locations(path))
 
     def write_target(self, path: str) -> FormEntry | None:
@@ -163,8 +185,24 @@ class FieldLocator:
         """
         if path not in self._write_locations:
             locations = self._readable_locations(path)
-            self._write_locations[path] = self._check(path, locations[0]) if locations else None
+            self._write_locations[path] = self.check(path, locations[0]) if locations else None
         return self._write_locations[path]
+
+    def read_all(self) -> FieldValues:
+        found = FieldValues({}, {}, set())
+        for path in BY_PATH:
+            self.read_field(path, found)
+        return found
+
+    def read_field(self, path: str, found: FieldValues) -> None:
+        """Add the field to what was found."""
+        value, is_ambiguous = self.read_value(path)
+        text = self.find_unreadable(path, value)
+        found.values[path] = value if text is None else None
+        if text is not None:
+            found.unreadable[path] = text
+        if is_ambiguous:
+            found.ambiguous.add(path)
 
     def read_value(self, path: str) -> tuple[Value, bool]:
         """
@@ -179,7 +217,7 @@ class FieldLocator:
                 if entry is None and key in self._first:
                     break
                 value = entry.read_value(kind) if entry is not None else None
-                if not _is_empty(value):
+                if not is_empty_value(value):
                     return value, False
                 empty = value if empty is None else empty
             else:
@@ -191,33 +229,25 @@ class FieldLocator:
                 if checked.is_contested or any(value != candidates[0] for value in candidates):
                     return None, True
             value = location.entry.read_value(kind)
-            if not _is_empty(value):
+            if not is_empty_value(value):
                 return value, False
             empty = value if empty is None else empty
         return empty, False
 
     def find_unreadable(self, path: str, value: Value) -> UnreadableValue | None:
         """Content that is not the field's value, or too long to be kept; None for nothing."""
-        if isinstance(value, str):
-            return OversizedText.from_text(value) if len(value) > BY_PATH[path].max_length else None
-        text = self._find_unparsed(path) if value is None else None
-        return OversizedText.from_text(text) if text is not None and len(text) > MAX_UNREADABLE_LENGTH else text
+        return find_unreadable(path, value, lambda: self._find_unparsed(path))
 
     def _find_unparsed(self, path: str) -> str | None:
         """The text at one of the field's locations that its kind, a date or number, can't hold."""
-        kind = BY_PATH[path].kind
-        if kind not in _STRICT_KINDS:
+        if BY_PATH[path].kind not in STRICT_KINDS:
             return None
         keys = [key for key in self._profile.label_keys[path] if key in self._first]
         if not self._by_column and all(key in self._plain for key in keys):
             entries = [self._plain[key] for key in keys]
         else:
             entries = [location.entry for location in self._readable_locations(path)]
-        for entry in entries:
-            text = entry.display_text
-            if not entry.is_choice and EMPTY_MOMENT.fullmatch(text) is None and entry.read_value(kind) is None:
-                return text.strip()
-        return None
+        return find_unparsed(path, entries)
 
     def column_hints(self) -> list[tuple[str, str, Control]]:
         """Columns that may be a field's, which is not certain enough to use: path, column, control."""
@@ -295,9 +325,11 @@ class FieldLocator:
 
     def _filter_for_plate(self, locations: Sequence[FieldLocation]) -> list[FieldLocation]:
         first = self._profile.label_keys[PLATE][0]
-        return [found for found in locations if found.is_column or found.entry.key == first or _may_hold_plate(found)]
+        return [
+            found for found in locations if found.is_column or found.entry.key == first or may_hold_plate(found.entry)
+        ]
 
-    def _check(self, path: str, location: FieldLocation) -> FieldLocation:
+    def check(self, path: str, location: FieldLocation) -> FieldLocation:
         """The location, marked as ambiguous where a label and a column disagree."""
         if location.is_column:
             return self._compare_with_labels(path, location)
@@ -363,12 +395,3 @@ def _find_party(entry: FormEntry) -> Party | None:
     return (classify_party(entry.full_label) if entry.full_label else None) or find_nearest_party(
         entry.control.headings
     )
-
-
-def _may_hold_plate(location: FieldLocation) -> bool:
-    text = location.entry.display_text
-    return not text.strip() or looks_like_plate(text)
-
-
-def _is_empty(value: Value) -> bool:
-    return value is None or value is False or value == ""

@@ -14,15 +14,17 @@ from typing import Any
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import FieldMismatch, Invalid, PageChanged, Problem
-from planso_connector.domain.fields import BY_PATH, FIELDS, MAX_LABEL_LENGTH, MAX_SHOWN_LENGTH, Value
+from planso_connector.domain.fields import BY_PATH, FIELDS, MAX_SHOWN_LENGTH, Value
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.notes import RequestNote, shorten
-from planso_connector.domain.order import LABEL_PREFIX, FormReading, OversizedText, UnreadableValue
+from planso_connector.domain.order import LABEL_PREFIX, FormReading, OversizedText
 from planso_connector.domain.saving.equivalence import Equivalence
 from planso_connector.planso.pages import control_plan, control_values
 from planso_connector.planso.pages.change_plan import ChangePlan, plan_field_changes
 from planso_connector.planso.pages.control import Control, FormEntry
 from planso_connector.planso.pages.field_locator import FieldLocation, FieldLocator
+from planso_connector.planso.pages.field_plan import PlannedFields
+from planso_connector.planso.pages.form_layout import FormLayouts
 from planso_connector.planso.pages.markup import FormMarkup, parse_form_markup
 from planso_connector.planso.pages.section_titles import classify_party
 from planso_connector.planso.pages.text import to_one_line
@@ -52,10 +54,14 @@ class Form:
     """The content type and the bytes of the response; None where it was parsed from something else."""
 
     @classmethod
-    def parse(cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None) -> Form:
+    def parse(
+        cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None, layouts: FormLayouts | None = None
+    ) -> Form:
         """
         Parse PlanSo's JSON answer `{"center": {"content": "<html>"}, "functions": "<script>"}`; the content may be an
         object or a list of tabs, which are read as one page.
+
+        `layouts`: those of earlier readings with this profile; they change nothing but the time it takes.
 
         An empty content is a blank form without labels, as for an order that does not exist. Raises PageChanged where
         the answer holds no content, or one without any labelled control.
@@ -69,7 +75,8 @@ class Form:
         content = "".join(pages)
         scripts = "\n;".join(answer[key] for key in _SCRIPT_MEMBERS if isinstance(answer.get(key), str))
         try:
-            markup = parse_form_markup(content, scripts, is_whole=len(pages) > 1)
+            parse_markup = parse_form_markup if layouts is None else layouts.read
+            markup = parse_markup(content, scripts, is_whole=len(pages) > 1)
         except RecursionError as error:
             raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not markup.entries and content.strip():
@@ -92,39 +99,22 @@ class Form:
 
     @cached_property
     def _reading(self) -> FormReading:
-        locator = self._locator
-        found = {path: locator.read_value(path) for path in BY_PATH}
-        values_by_path = {path: value for path, (value, _) in found.items()}
-        unreadable: dict[str, UnreadableValue] = {}
-        for path, (value, _) in found.items():
-            text = locator.find_unreadable(path, value)
-            if text is not None:
-                values_by_path[path], unreadable[path] = None, text
-        texts = self._read_labels()
+        plan = self.markup.field_plan
+        locator = self._locator if plan is None else PlannedFields(plan, self.markup, lambda: self._locator)
+        found = locator.read_all()
+        unreadable = found.unreadable
+        texts = locator.read_labels()
         for label, shown in texts.items():
             if len(shown) > MAX_SHOWN_LENGTH:
                 texts[label], unreadable[f"{LABEL_PREFIX}{label}"] = "", OversizedText.from_text(shown)
         return FormReading(
-            values=values_by_path,
+            values=found.values,
             fields=texts,
             is_blank=self.is_blank,
-            labelled_paths=frozenset(filter(locator.has_field, BY_PATH)),
-            ambiguous=frozenset(path for path, (_, is_ambiguous) in found.items() if is_ambiguous),
+            labelled_paths=locator.labelled_paths,
+            ambiguous=frozenset(found.ambiguous),
             unreadable=unreadable,
         )
-
-    def _read_labels(self) -> dict[str, str]:
-        """What every label shows; of equal labels the first that is not empty, another party's last."""
-        texts: dict[str, str] = {}
-        others = self._locator.other_party_entries
-        other_ids = set(map(id, others))
-        for entry in self.markup.entries:
-            if len(entry.label) <= MAX_LABEL_LENGTH and not texts.get(entry.label):
-                texts[entry.label] = "" if id(entry) in other_ids else entry.display_text
-        for entry in others:
-            if entry.label in texts:
-                texts[entry.label] = texts[entry.label] or entry.display_text
-        return texts
 
     @property
     def is_blank(self) -> bool:

@@ -130,6 +130,8 @@ class FormTree:
         """Ids of the labels that name fields: with words, and not of a single radio button."""
         self.radio_labels: dict[int, str] = {}
         """Text beside a radio button, by the button's id."""
+        self.consulted: set[int] = set()
+        """Ids of the controls whose content, not only their markup around it, decided something (`form_layout`)."""
         # Each selector takes time on every node of the page.
         self._collect(_SELECTOR + _HEADER_CLASSES if "head" in source else _SELECTOR)
         self.control_positions = [element.position for element in self.controls]
@@ -230,6 +232,11 @@ class FormTree:
             if label.node.mem_id in self.field_label_ids:
                 _add_ancestors(found, label.ancestry.ancestors)
         return frozenset(found)
+
+    def consult(self, element: ControlElement) -> Mapping[str, str | None]:
+        """The attributes of a control whose content is about to decide how the form is read."""
+        self.consulted.add(element.id)
+        return element.attributes
 
     def read_text(self, node: LexborNode) -> str:
         """`read_node_text`, remembered: several controls look at the same node."""

@@ -6,6 +6,8 @@ leaves open into every block that follows: 40 KB of `<font>` and `<p>` became 1.
 """
 
 import re
+from dataclasses import dataclass
+from typing import Self
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
@@ -76,6 +78,30 @@ def wrap_bare_rows(content: str) -> str:
     return f"<table>{content}</table>" if _BARE_ROWS.match(content) else content
 
 
+@dataclass(frozen=True, slots=True)
+class TagBounds:
+    """
+    For pages that differ in attributes' values, texts, and how many options their selects have: whether they are within
+    the bounds. `copies`: of formatting elements, as a page had them; `most_open`: such elements open at once.
+    """
+
+    copies: int
+    most_open: int
+
+    @classmethod
+    def of(cls, content: str) -> Self | None:
+        """The bounds of pages like this one; None where it is beyond them itself."""
+        try:
+            _check_bounds(content)
+            return cls(*_check_tags(content))
+        except PageTooLarge:
+            return None
+
+    def hold(self, content: str) -> bool:
+        tags = content.count("<")
+        return tags <= MAX_TAGS and self.copies + tags * self.most_open <= MAX_COPIES
+
+
 def _check_bounds(content: str) -> None:
     """Raise PageTooLarge for markup that would take Lexbor too much time or memory."""
     tags = content.count("<")
@@ -89,10 +115,11 @@ def _check_bounds(content: str) -> None:
         _check_tags(content)
 
 
-def _check_tags(content: str) -> None:
+def _check_tags(content: str) -> tuple[int, int]:
+    """How many copies of formatting elements there may be, and how many such elements are open at once at most."""
     depth, nesting = 0, dict[str, int]()
     formatting = _OpenFormatting()
-    copies = 0
+    copies = most_open = 0
     for token in _TOKEN.finditer(content):
         name = token["name"]
         if not name:
@@ -111,11 +138,13 @@ def _check_tags(content: str) -> None:
                 depth -= 1
             continue
         formatting.start(name, attributes)
+        most_open = max(most_open, formatting.count)
         if name not in _NOT_NESTING:
             nesting[name] = nesting.get(name, 0) + 1
             depth += 1
             if depth > MAX_DEPTH:
                 raise PageTooLarge(f"it is nested more than {MAX_DEPTH} elements deep")
+    return copies, most_open
 
 
 class _OpenFormatting:

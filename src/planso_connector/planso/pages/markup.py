@@ -3,28 +3,31 @@ Parse a form's markup into its controls and labels, in document order. Which lab
 `label_pairing`. Source: the PlanSo protocol's section 3.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from __future__ import annotations
 
-from selectolax.lexbor import LexborNode
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import Control, FormEntry, Option, ScriptValue
+from planso_connector.planso.pages.control_content import read_content
 from planso_connector.planso.pages.dropdowns import allows_multiple, read_dropdown_options
 from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelPair, radio_group_key
 from planso_connector.planso.pages.html_parser import parse_html, wrap_bare_rows
 from planso_connector.planso.pages.label_pairing import Pairing, pair_labels
 from planso_connector.planso.pages.script_values import read_script_values
 from planso_connector.planso.pages.section_titles import SectionTitles
-from planso_connector.planso.pages.text import collapse_whitespace, label_key, unescape_markup
-from planso_connector.planso.pages.value_sanitization import sanitize_value
+from planso_connector.planso.pages.text import label_key, unescape_markup
+
+if TYPE_CHECKING:
+    from planso_connector.planso.pages.field_plan import FieldPlan
 
 MAX_RADIO_BUTTONS = 50_000
 """Radio buttons of all labels together."""
 
-_HTML_SPACE = re.compile(r"[ \t\r\n\f]+")
 _LINE_BREAK_REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
 """A character reference to a line feed or a form feed."""
 _VISIBLE_CONTROL = re.compile(r"<(?:select|textarea)\b|<input\b(?![^<>]*hidden)", re.IGNORECASE)
@@ -50,35 +53,71 @@ class FormMarkup:
     controls: tuple[Control, ...]
     entries: tuple[FormEntry, ...]
     copied_ids: tuple[str, ...] = ()
+    field_plan: FieldPlan | None = None
+    """How its fields are read, where its layout is known."""
+
+
+class FormSource(NamedTuple):
+    """
+    What the HTML parser is given of a form. `has_form_feeds`: form feeds stand for carriage returns in it. `functions`
+    is the script that comes with it; `is_whole`: all of it is the form, whatever `<form>` it holds.
+    """
+
+    html: str
+    has_form_feeds: bool
+    functions: str
+    is_whole: bool
+
+
+class ReadMarkup(NamedTuple):
+    """
+    A form, the elements of its controls, and the ids of the elements whose content decided how the form is read.
+    """
+
+    markup: FormMarkup
+    elements: Sequence[ControlElement]
+    consulted: Collection[int]
 
 
 def parse_form_markup(content: str, functions: str = "", *, is_whole: bool = False) -> FormMarkup:
     """
     Parse the form in `content`: the `<form>` with the most labelled controls, or all of the content where no form holds
     them (HTML parsers close a form that is misnested in a table at once) or `is_whole` says so. `functions` is the
-    script that comes with it.
+    script that comes with it. Raises PageTooLarge.
     """
-    source, has_form_feeds = _protect_carriage_returns(wrap_bare_rows(_unescape(content)))
-    root = parse_html(source).root
+    return read_markup(prepare_source(content, functions, is_whole=is_whole)).markup
+
+
+def prepare_source(content: str, functions: str = "", *, is_whole: bool = False) -> FormSource:
+    html, has_form_feeds = _protect_carriage_returns(wrap_bare_rows(_unescape(content)))
+    return FormSource(html, has_form_feeds, functions, is_whole)
+
+
+def read_markup(source: FormSource) -> ReadMarkup:
+    """Raises PageTooLarge."""
+    html = source.html
+    root = parse_html(html).root
     if root is None:
-        return FormMarkup((), ())
-    tree = FormTree(root, source)
+        return ReadMarkup(FormMarkup((), ()), (), ())
+    tree = FormTree(root, html)
     pairing = pair_labels(tree)
-    form = None if is_whole else _choose_form(pairing)
-    outside = _find_outside(tree, pairing, form, source) if form is not None else frozenset()
+    form = None if source.is_whole else _choose_form(pairing)
+    outside = _find_outside(tree, pairing, form, html) if form is not None else frozenset()
     elements = [e for e in tree.controls if form is None or e.form == form or e.id in outside]
     dropdowns = read_dropdown_options(tree) if any(pair.target.is_hidden for pair in pairing.pairs) else {}
-    script_values = read_script_values(tree, functions, dropdowns)
+    script_values = read_script_values(tree, source.functions, dropdowns)
     factory = _ControlFactory(
-        pairing.radio_labels, has_form_feeds, SectionTitles(tree, source), dropdowns, script_values
+        pairing.radio_labels, source.has_form_feeds, SectionTitles(tree, html), dropdowns, script_values
     )
+    consulted = tree.consulted
     # Free the tree before as many controls are made: the garbage collector counts what is alive at once.
     del tree
     controls = {element.id: factory.make(index, element) for index, element in enumerate(elements)}
     for element_id in outside:
         controls[element_id].is_outside, controls[element_id].is_sent = True, False
     _uncheck_earlier_radios((element, controls[element.id]) for element in elements)
-    return FormMarkup(tuple(controls.values()), tuple(_make_entries(pairing.pairs, controls)), pairing.copied_ids)
+    markup = FormMarkup(tuple(controls.values()), tuple(_make_entries(pairing.pairs, controls)), pairing.copied_ids)
+    return ReadMarkup(markup, elements, consulted)
 
 
 def _unescape(content: str) -> str:
@@ -155,55 +194,24 @@ class _ControlFactory:
 
     def make(self, index: int, element: ControlElement) -> Control:
         attributes, control_type, element_id = element.attributes, element.type, element.id
-        name, value = element.name, attributes.get("value") or ""
-        if self.has_form_feeds:
-            name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
-        checked = multiple = is_list_box = False
-        options: tuple[Option, ...] = ()
+        name = element.name.replace("\f", "\r") if self.has_form_feeds else element.name
+        content = read_content(element.node, control_type, attributes, has_form_feeds=self.has_form_feeds)
+        multiple, is_list_box, options = False, False, content.options
         if control_type == "select":
-            value, multiple, options = "", "multiple" in attributes, tuple(self._read_options(element.node))
+            multiple = "multiple" in attributes
             is_list_box = (attributes.get("size") or "1").strip() not in ("", "0", "1")
-        elif control_type in ("checkbox", "radio"):
-            value, checked = value if "value" in attributes else "on", "checked" in attributes
-        elif control_type == "textarea":
-            value = self._read_text_area(element)
         elif element_id in self.dropdowns:
             multiple, options = allows_multiple(element), self.dropdowns[element_id]
-        else:
-            value = sanitize_value(control_type, value, attributes)
         is_disabled = element.is_in_disabled_fieldset or "disabled" in attributes
-        control = Control(index, control_type, name, value, is_disabled, checked, multiple, is_list_box, options)
+        control = Control(
+            index, control_type, name, content.value, is_disabled, content.checked, multiple, is_list_box, options
+        )
         control.radio_label = self.radio_labels.get(element_id, "")
         control.id = attributes.get("id") or ""
         control.readonly = "readonly" in attributes and control_type not in _NEVER_READ_ONLY
         control.script_value = self.script_values.get(element_id)
         control.headings = self.titles.find_above(element)
         return control
-
-    def _read_text_area(self, element: ControlElement) -> str:
-        value = element.node.text()
-        if not self.has_form_feeds:
-            return value
-        if value.startswith("\f"):
-            value = value[2:] if value.startswith("\f\n") else value[1:]
-        return value.replace("\f", "\r")
-
-    def _read_options(self, select: LexborNode) -> Iterator[Option]:
-        has_disabled_group = select.css_first("optgroup[disabled]") is not None
-        for node in select.css("option"):
-            attributes, text = node.attributes, node.text()
-            value = (attributes["value"] or "") if "value" in attributes else _HTML_SPACE.sub(" ", text).strip(" ")
-            yield Option(
-                value.replace("\f", "\r") if self.has_form_feeds else value,
-                collapse_whitespace(text) or collapse_whitespace(attributes.get("label") or ""),
-                "selected" in attributes,
-                "disabled" in attributes or (has_disabled_group and _is_in_disabled_group(node)),
-            )
-
-
-def _is_in_disabled_group(option: LexborNode) -> bool:
-    parent = option.parent
-    return parent is not None and parent.tag == "optgroup" and "disabled" in parent.attributes
 
 
 def _uncheck_earlier_radios(pairs: Iterable[tuple[ControlElement, Control]]) -> None:

@@ -92,7 +92,7 @@ def read_script_values(tree: FormTree, functions: str, dropdowns: Collection[int
     for element in tree.controls:
         is_dropdown = element.id in dropdowns
         if is_dropdown or element.type == "textarea" or not _ATTRIBUTE_SET.isdisjoint(element.attributes):
-            value = _find_value_beside(element, is_dropdown=is_dropdown)
+            value = _find_value_beside(tree, element, is_dropdown=is_dropdown)
             if value is not None:
                 found[element.id] = value
     code = functions + "".join(f"\n;{node.text()}" for node in tree.scripts)
@@ -106,7 +106,7 @@ def read_script_values(tree: FormTree, functions: str, dropdowns: Collection[int
         if setting.selector not in selected:
             selected[setting.selector] = _select(tree, setting.selector)
         for element in selected[setting.selector]:
-            value = _apply(element, setting)
+            value = _apply(tree, element, setting)
             if value is not None:
                 found.setdefault(element.id, value)
     return found
@@ -115,9 +115,14 @@ def read_script_values(tree: FormTree, functions: str, dropdowns: Collection[int
 # Values beside a control ---------------------------------------------------------------------------------------------
 
 
-def _find_value_beside(element: ControlElement, *, is_dropdown: bool) -> ScriptValue | None:
-    if element.type in _NO_TEXT_TYPES or not element.name or _read_value(element):
+def _find_value_beside(tree: FormTree, element: ControlElement, *, is_dropdown: bool) -> ScriptValue | None:
+    if element.type in _NO_TEXT_TYPES or not element.name:
         return None
+    value = _read_value_beside(element, is_dropdown=is_dropdown)
+    return value if value is not None and not _read_value(tree, element) else None
+
+
+def _read_value_beside(element: ControlElement, *, is_dropdown: bool) -> ScriptValue | None:
     texts = {name: element.attributes.get(name) or "" for name in _VALUE_ATTRIBUTES}
     texts = {name: text for name, text in texts.items() if _is_value(name, text)}
     if texts:
@@ -137,13 +142,14 @@ def _is_value(attribute: str, text: str) -> bool:
     return attribute != "data-date" or any(map(str.isdigit, text))
 
 
-def _read_value(element: ControlElement) -> str:
+def _read_value(tree: FormTree, element: ControlElement) -> str:
     """The control's value in the markup; of a select the text of the first option that is no placeholder."""
+    attributes = tree.consult(element)
     if element.type == "select":
         return next((option.text() for option in element.node.css("option") if _is_choice(option)), "")
     if element.type == "textarea":
         return element.node.text()
-    return sanitize_value(element.type, element.attributes.get("value") or "", element.attributes)
+    return sanitize_value(element.type, attributes.get("value") or "", attributes)
 
 
 def _is_choice(option: LexborNode) -> bool:
@@ -179,16 +185,16 @@ def _read_editor_text(element: ControlElement) -> str:
 # Scripts -------------------------------------------------------------------------------------------------------------
 
 
-def _apply(element: ControlElement, setting: _Setting) -> ScriptValue | None:
+def _apply(tree: FormTree, element: ControlElement, setting: _Setting) -> ScriptValue | None:
     """What the setting makes of the control; None where it changes nothing."""
     literal = setting.literal
     if setting.checks:
-        is_checked = "checked" in element.attributes
+        is_checked = "checked" in tree.consult(element)
         is_changed = not is_checked if literal is None else (literal in _UNCHECKED) is is_checked
         return ScriptValue(None, "", _SCRIPT) if element.type in ("checkbox", "radio") and is_changed else None
     if element.type in _NO_TEXT_TYPES or not element.name:
         return None
-    current = _read_value(element)
+    current = _read_value(tree, element)
     if element.type == "select":
         return ScriptValue(literal, "", _SCRIPT) if not current else None
     is_unchanged = bool(current) if literal is None else literal == current or not literal.strip()

@@ -24,7 +24,7 @@ _MAX_TITLE_LENGTH = 60
 _FAR = 1 << 60
 """A position behind every other."""
 _TAB_WORD = re.compile("tab[s\"'=-]")
-"""Without it a page has no tabs; a cheap test, since every form is searched for it."""
+"""Without it a page has no tabs."""
 _TAB_LINKS = (
     'a[href^="#"],a[data-tab],li[data-tab],button[data-tab],[data-target^="#"],[data-bs-target^="#"],[aria-controls]'
 )
@@ -103,6 +103,11 @@ class _BlockTitles:
         return self._positions[index - 1] if index else -2, after
 
 
+def may_have_tabs(source: str) -> bool:
+    """A cheap test, since every form is searched for tabs."""
+    return _TAB_WORD.search(source) is not None
+
+
 class SectionTitles:
     """A page's titles by the block that they hold for."""
 
@@ -112,7 +117,7 @@ class SectionTitles:
             block, text = _find_block(tree, node)
             if block is not None:
                 titles[block].append(_Title(position, _RANKS.get(node.tag or "", _LOWEST_RANK), text))
-        if _TAB_WORD.search(source):
+        if may_have_tabs(source):
             _add_tab_titles(tree, titles)
         self._blocks = {block: _BlockTitles(found) for block, found in titles.items()}
         self._found: dict[int, tuple[int, int, tuple[str, ...]]] = {}
