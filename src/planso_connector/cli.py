@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from planso_connector import __version__, signals
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
+from planso_connector.commands import demo as demo_command
 from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, writes
 from planso_connector.commands import learn as learn_command
@@ -38,6 +39,7 @@ from planso_connector.commands.console import (
     whole_number,
 )
 from planso_connector.domain.recognition import phones
+from planso_connector.flows.operating.workshops import NewWorkshop
 from planso_connector.server import listening_sockets, open_files
 from planso_connector.server.graceful_shutdown import GracefulServer
 from planso_connector.settings import Settings, SettingsError
@@ -93,6 +95,14 @@ def serve(
     sandbox_port: Annotated[
         int, typer.Option(parser=whole_number(0, MAX_PORT), metavar="PORT", help="Port of the sandbox, with --demo.")
     ] = 8190,
+    workshops: Annotated[
+        int,
+        typer.Option(
+            parser=whole_number(1, 1000),
+            metavar="N",
+            help="Number of workshops, with --demo: all but the first are registered, and a key of each is printed.",
+        ),
+    ] = 1,
 ) -> None:
     """
     Serve the API. If the database is empty, the first sync starts immediately.
@@ -106,11 +116,17 @@ def serve(
         settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
         _warn_of_few_files(settings)
         if not demo:
+            if workshops > 1:
+                fail("--workshops: accepted with --demo only; `planso-connector workshops add` adds yours", code=2)
             configure_logs(settings)
             run(_serve(settings))
             return
-        with _demo_planso(settings, sandbox_port) as demo_settings:
+        with _demo_planso(settings, sandbox_port, workshops) as (demo_settings, registered):
             configure_logs(demo_settings)
+            if registered:
+                for name, key in run(demo_command.register_workshops(demo_settings, registered)).items():
+                    err.print(f"Key of the workshop {name}. It is shown this once:")
+                    typer.echo(key)
             run(_serve(demo_settings, sandbox_url=demo_settings.planso_url))
 
 
@@ -125,25 +141,42 @@ def _warn_of_few_files(settings: Settings) -> None:
 
 
 @contextmanager
-def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
+def _demo_planso(settings: Settings, port: int, workshops: int) -> Iterator[tuple[Settings, list[NewWorkshop]]]:
+    """The settings with the sandbox as PlanSo, and the workshops to register beside the one of the settings."""
     DEMO_FOLDER.mkdir(exist_ok=True)
     # Checked before the thread starts, so that a port in use is reported here and not in its log.
     with _listening("127.0.0.1", port, "--sandbox-port", "--sandbox-port"):
         pass
-    with (
-        _import_sandbox() as sandbox,
-        (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
-    ):
-        changes: dict[str, Any] = {
-            "planso_url": url,
-            "planso_user": planso.installation.username,
-            "planso_password": SecretStr(planso.installation.password),
-            "planso_table_id": planso.installation.table_id,
-            "planso_profile": None,
-        }
-        if "connector_database_url" not in settings.model_fields_set:
-            changes["connector_database_url"] = f"sqlite:///{DEMO_FOLDER / 'connector.db'}"
-        yield settings.model_copy(update=changes)
+    with _import_sandbox() as sandbox:
+        if workshops == 1:
+            planso, name = sandbox.Sandbox(state=DEMO_FOLDER / "planso.json"), "connector"
+            logins = [("", planso.installation)]
+        else:
+            planso, name = sandbox.Sandboxes(workshops, state=DEMO_FOLDER / "planso"), "workshops"
+            logins = [(workshop, planso.installation(workshop)) for workshop in planso.names]
+        with planso.serve("127.0.0.1", port) as url:
+            first, *others = (
+                NewWorkshop(
+                    workshop,
+                    f"{url}{planso.path(workshop)}" if workshop else url,
+                    login.username,
+                    login.password,
+                    login.table_id,
+                )
+                for workshop, login in logins
+            )
+            changes: dict[str, Any] = {
+                "planso_url": first.planso_url,
+                "planso_user": first.planso_user,
+                "planso_password": SecretStr(first.password),
+                "planso_table_id": first.table_id,
+                "planso_profile": None,
+            }
+            if "connector_database_url" not in settings.model_fields_set:
+                changes["connector_database_url"] = f"sqlite:///{DEMO_FOLDER / f'{name}.db'}"
+            if others and not settings.connector_secrets_key.get_secret_value():
+                changes["connector_secrets_key"] = SecretStr(demo_command.load_secrets_key(DEMO_FOLDER / "secrets.key"))
+            yield settings.model_copy(update=changes), others
 
 
 @contextmanager
