@@ -40,7 +40,7 @@ from planso_connector.store import lookup_keys, operations
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.wake_ups import WakeUpKind
-from planso_connector.workers import readiness_watch, retention, startup
+from planso_connector.workers import readiness_watch, removed_workshops, retention, startup
 from planso_connector.workers.outbox_worker import OutboxWorker
 from planso_connector.workers.supervisor import Supervisor, Worker
 from planso_connector.workshop_directory import ServedWorkshop, WorkshopDirectory
@@ -288,6 +288,8 @@ def _build_rest(
         access_log=access_log,
         get_readiness=get_readiness,
         on_request=record_request,
+        workshop_registry=configuration.workshop_registry(settings, database, shared.clock),
+        workshop_overview=configuration.workshop_overview(settings, database, shared.clock),
     )
     return application.build(
         flows,
@@ -327,7 +329,6 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
         for served in workshops.directory:
             periods = configuration.retention_periods(workshops.directory.load_settings(served))
             await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
-        await built.registry.purge_removed()
 
     workers = (
         Worker("leases", built.leases.run_renewal_loop),
@@ -340,6 +341,7 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
         Worker("outbox_claims", built.outbox_worker.run_renewal_loop),
         Worker("access_log", built.access_log.run),
         Worker("readiness", partial(readiness_watch.run, built.get_readiness)),
+        Worker("removed_workshops", partial(removed_workshops.run, built.registry.purge_removed)),
         Worker("retention", partial(retention.run, apply_retention, built.clock)),
     )
     async with built.supervisor.run_workers(workers):

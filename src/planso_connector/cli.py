@@ -21,15 +21,17 @@ from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import demo as demo_command
 from planso_connector.commands import doctor as doctor_command
-from planso_connector.commands import keys, writes
+from planso_connector.commands import keys, workshops, writes
 from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import (
+    OfWorkshop,
     cancel_on_sigterm,
     configure_logs,
     err,
     fail,
     load_settings,
+    load_workshop_settings,
     out,
     print_message,
     report_errors,
@@ -66,6 +68,7 @@ cli.command()(backup_commands.restore)
 cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
+cli.add_typer(workshops.cli, name="workshops")
 
 DEMO_FOLDER = Path(".demo")
 MAX_PORT = 65_535
@@ -265,10 +268,11 @@ def sync(
             "--accept-removals", help="Accept PlanSo's state: apply mass removals and values of changed pages."
         ),
     ] = False,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Sync the database with PlanSo once, with a progress bar."""
     with report_errors():
-        settings = load_settings()
+        settings = load_workshop_settings(load_settings(), workshop)
         configure_logs(settings, quiet=True)
         try:
             run(_sync(settings, full=full, accept=accept))
@@ -317,10 +321,10 @@ def migrate() -> None:
 
 
 @cli.command()
-def reindex() -> None:
+def reindex(workshop: OfWorkshop = None) -> None:
     """Rebuild the search index. Lookups answer from the part that is ready meanwhile, and say so."""
     with report_errors():
-        settings = load_settings()
+        settings = load_workshop_settings(load_settings(), workshop)
         configure_logs(settings, quiet=True)
         asyncio.run(_reindex(settings))
 

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache, partial
 from typing import Annotated, Any
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from planso_connector.domain.clock import Clock
+from planso_connector.domain import clock as system_clock
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.reconcile import ReconcilePolicy
 from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.domain.workshop import Workshop
 from planso_connector.flows.operating.password_encryption import PasswordEncryption
 from planso_connector.flows.operating.retention import RetentionPeriods
+from planso_connector.flows.operating.workshop_overview import WorkshopOverview
 from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
@@ -130,6 +133,43 @@ def workshop_registry(settings: Settings, database: Database, clock: Clock) -> W
 def default_workshop(settings: Settings) -> str:
     """The name of the workshop that the environment defines; empty if it names no PlanSo."""
     return settings.connector_workshop if settings.planso_url else ""
+
+
+async def load_workshop_settings(
+    settings: Settings, database: Database, name: str, *, with_login: bool = True
+) -> Settings:
+    """
+    The settings of a workshop by its name, which may be that of the environment. Without `with_login` its password is
+    left out, and need not be readable. Raises NotFound, WorkshopUnusable, Invalid.
+    """
+    if name == default_workshop(settings):
+        return settings
+    registry = workshop_registry(settings, database, system_clock.now)
+    workshop = await registry.get(name)
+    return workshop_settings(settings, workshop, registry.decrypt_password(workshop) if with_login else "")
+
+
+def workshop_overview(settings: Settings, database: Database, clock: Clock) -> WorkshopOverview:
+    """The states of all workshops in this database; `settings` are the process's."""
+    return WorkshopOverview(
+        database, clock, workshop_registry(settings, database, clock), _environment_workshop(settings)
+    )
+
+
+def _environment_workshop(settings: Settings) -> Workshop | None:
+    if not default_workshop(settings):
+        return None
+    start = format_instant(datetime.fromtimestamp(0, UTC))
+    return Workshop(
+        settings.connector_workshop,
+        settings.planso_url,
+        settings.planso_user,
+        "",
+        start,
+        start,
+        0,
+        settings.planso_table_id,
+    )
 
 
 def load_profile(settings: Settings) -> Profile:

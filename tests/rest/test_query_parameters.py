@@ -7,9 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from planso_connector.domain.scopes import Scope
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
 from tests.rest import raw
+from tests.rest.keys import make_key
 from tests.service import Service
 
 ORDERS = 12
@@ -20,6 +22,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH": {"remarks": "geändert"},
     "POST": {"person": "Neu Angelegt"},
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _key(service: Service) -> None:
+    """Every call has a key that may do everything."""
+    service.http.headers.update(make_key(service, Scope.ADMIN, Scope.INSTALLATION))
 
 
 def ask(service: Service, route: str, query: str) -> httpx2.Response:
@@ -149,10 +157,12 @@ def test_an_address_that_is_not_percent_encoded(service: Service) -> None:
     """curl sends letters as they are: UTF-8 is accepted; Latin-1 and control characters are refused with a reason."""
     assert service.put(IDS[1], person="Jörg Schäfer").status_code == 200
     typed = "/api/orders?person=Schäfer&fields=id"
-    found = raw.get(service.address, typed)
+    key = f"Authorization: {service.http.headers['Authorization']}"
+    found = raw.get(service.address, typed, key)
     assert raw.status(found) == 200
     assert f'"id":{IDS[1]}'.encode() in found
-    latin = "GET /api/orders?person=Schäfer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1")
+    head = f"GET /api/orders?person=Schäfer HTTP/1.1\r\nHost: localhost\r\n{key}\r\nConnection: close\r\n\r\n"
+    latin = head.encode("latin-1")
     refused = raw.exchange(service.address, latin)
     assert raw.status(refused) == 422
     assert b"person: is not UTF-8" in refused

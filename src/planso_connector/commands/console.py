@@ -18,12 +18,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planso_connector import app, logs
-from planso_connector.domain.errors import ConnectorError, Invalid, StoreUnavailable
+from planso_connector import app, configuration, logs
+from planso_connector.domain.errors import ConnectorError, EncryptionKeyMissing, Invalid, StoreUnavailable
 from planso_connector.settings import Settings, SettingsError, describe_readable_env_file, describe_unknown
 from planso_connector.store.engine.database import Database, parse_database_url
 
 T = TypeVar("T")
+OfWorkshop = Annotated[
+    str | None,
+    typer.Option("--workshop", metavar="NAME", help="A registered workshop, instead of the one of the environment."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 FLUSH_TIMEOUT = 1.0
@@ -140,7 +144,7 @@ def report_errors() -> Iterator[None]:
     """Print expected errors as a sentence and exit: code 2 for settings and arguments, 1 for the rest."""
     try:
         yield
-    except (SettingsError, Invalid) as error:
+    except (SettingsError, Invalid, EncryptionKeyMissing) as error:
         fail(str(error), code=2)
     except ConnectorError as error:
         fail(str(error))
@@ -235,12 +239,35 @@ def run(main_coroutine: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(main_coroutine)
 
 
-def run_with_database(work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
-    """Run `work` on the configured database; `create`: the database may not exist yet. Exits on expected errors."""
+def load_workshop_settings(settings: Settings, workshop: str | None, *, with_login: bool = True) -> Settings:
+    """
+    The settings of a registered workshop; None: those of the environment. Without `with_login` its password is left
+    out, and need not be readable. Raises NotFound, WorkshopUnusable.
+    """
+    if workshop is None:
+        return settings
+
+    async def load() -> Settings:
+        async with app.open_database(require_database(settings)) as database:
+            return await configuration.load_workshop_settings(settings, database, workshop, with_login=with_login)
+
+    return run(load())
+
+
+def run_with_database(
+    work: Callable[[Database], Awaitable[T]], *, create: bool = False, workshop: str | None = None
+) -> T:
+    """
+    Run `work` on the configured database, for the workshop of the environment or the named one. `create`: the database
+    may not exist yet. Exits on expected errors.
+    """
 
     async def open_and_work(settings: Settings) -> T:
         async with app.open_database(settings) as database:
-            return await work(database)
+            if workshop is None:
+                return await work(database)
+            await configuration.load_workshop_settings(settings, database, workshop, with_login=False)
+            return await work(database.for_workshop(workshop))
 
     with report_errors():
         settings = load_settings() if create else require_database(load_settings())

@@ -12,10 +12,12 @@ from rich.text import Text
 from planso_connector import app as root
 from planso_connector.commands.console import (
     AsJson,
+    OfWorkshop,
     configure_logs,
     err,
     fail,
     load_settings,
+    load_workshop_settings,
     out,
     print_json,
     print_table,
@@ -56,6 +58,7 @@ def doctor(
         bool, typer.Option("--forget-trial", help="Forget what was tried: saves go as the profile says. Sends nothing.")
     ] = False,
     as_json: AsJson = False,
+    workshop: OfWorkshop = None,
 ) -> None:
     """
     Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes
@@ -66,7 +69,7 @@ def doctor(
     if as_json and (try_write is not None or forget_trial):
         fail("--json goes with neither --try-write nor --forget-trial.", code=2)
     with report_errors():
-        settings = load_settings()
+        settings = load_workshop_settings(load_settings(), workshop)
         configure_logs(settings, quiet=True)
         if forget_trial:
             run(_forget(require_database(settings)))

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from planso_connector.commands.console import (
     AsJson,
+    OfWorkshop,
     err,
     fail,
     out,
@@ -60,6 +61,7 @@ def create(
     name: Annotated[str, typer.Argument(help="Who calls with it: `phone agent`. It is shown in operations.")],
     scope: Annotated[list[Scope], typer.Option(parser=_parse_scope, metavar="SCOPE", help=_SCOPES_HELP)],
     expires: Expires = None,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Create a key and print it, once: only its hash is kept. After the first one, the API refuses requests without."""
     expires_in = _duration(expires, "--expires")
@@ -70,9 +72,9 @@ def create(
         except ValueError as error:
             fail(f"NAME: {error}", code=2)
 
-    is_first, key, text = _with_keys(create_key, create=True)
+    is_first, key, text = _with_keys(create_key, workshop, create=True)
     _print_once(key, text)
-    if is_first:
+    if is_first and workshop is None:
         where = parse_database_url(Settings.load().connector_database_url)
         place = f"'{where}'" if isinstance(where, Path) else f"'{where.parameters.get('dbname', '')}'"
         err.print(
@@ -82,9 +84,9 @@ def create(
 
 
 @keys.command(name="list")
-def list_keys(as_json: AsJson = False) -> None:
+def list_keys(as_json: AsJson = False, workshop: OfWorkshop = None) -> None:
     """List all keys with scopes, expiry and last use, revoked and expired ones too; never a secret."""
-    found = _with_keys(ApiKeys.list_all)
+    found = _with_keys(ApiKeys.list_all, workshop)
     if as_json:
         print_json([_describe(key) for key in found])
         return
@@ -99,9 +101,9 @@ def list_keys(as_json: AsJson = False) -> None:
 
 
 @keys.command()
-def revoke(key_id: KeyId) -> None:
+def revoke(key_id: KeyId, workshop: OfWorkshop = None) -> None:
     """Revoke a key, at once and for good."""
-    key = _with_keys(lambda api_keys: api_keys.revoke(key_id))
+    key = _with_keys(lambda api_keys: api_keys.revoke(key_id), workshop)
     out.print(f"Key {key.id} ({key.name}) is revoked.")
 
 
@@ -110,12 +112,15 @@ def rotate(
     key_id: KeyId,
     overlap: Annotated[str, typer.Option(help="How long the previous secret stays valid too.")] = "0s",
     expires: Expires = None,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Give a key a new secret and print it, once. Id, name and scopes stay; the expiry too, unless it is given."""
     if expires == "never":
         fail("--expires: accepted: a time such as 90d; a key that never expires is a new one", code=2)
     overlap_for, expires_in = _duration(overlap, "--overlap") or timedelta(0), _duration(expires, "--expires")
-    key, text = _with_keys(lambda api_keys: api_keys.rotate(key_id, overlap=overlap_for, expires_in=expires_in))
+    key, text = _with_keys(
+        lambda api_keys: api_keys.rotate(key_id, overlap=overlap_for, expires_in=expires_in), workshop
+    )
     _print_once(key, text)
     if _state(key) == "expired":
         err.print(f"It expired on {str(key.expires_at)[:10]}: give it a new time with --expires.", style="yellow")
@@ -130,6 +135,7 @@ def accesses(
         int, typer.Option(parser=whole_number(1, 100_000), metavar="N", help="Rows at most, the newest.")
     ] = 50,
     as_json: AsJson = False,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Print who was shown which order, newest first. A running connector writes its access log within 15 seconds."""
 
@@ -137,7 +143,7 @@ def accesses(
         entries = await list_entries(database, order, key, limit + 1)
         return entries, {key.id: key.name for key in await ApiKeys(database, clock.now).list_all()}
 
-    found, names = run_with_database(read)
+    found, names = run_with_database(read, workshop=workshop)
     entries = found[:limit]
     if as_json:
         print_json([asdict(entry) for entry in entries])
@@ -190,8 +196,8 @@ def _duration(text: str | None, option: str) -> timedelta | None:
         fail(f"{option}: accepted: a time such as 30s, 12h or 90d", code=2)
 
 
-def _with_keys(work: Callable[[ApiKeys], Awaitable[T]], *, create: bool = False) -> T:
+def _with_keys(work: Callable[[ApiKeys], Awaitable[T]], workshop: str | None, *, create: bool = False) -> T:
     async def make_and_work(database: Database) -> T:
         return await work(ApiKeys(database, await DatabaseClock.create(database)))
 
-    return run_with_database(make_and_work, create=create)
+    return run_with_database(make_and_work, create=create, workshop=workshop)

@@ -9,6 +9,7 @@ import typer
 
 from planso_connector.commands.console import (
     AsJson,
+    OfWorkshop,
     err,
     fail,
     out,
@@ -37,6 +38,7 @@ def export(
     plate: Plate = None,
     email: Email = None,
     output: Annotated[Path | None, typer.Option(help="File to write; it must not exist yet.")] = None,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Export all that is held of a person, with its sources: one JSON document, for the person to read."""
     with report_errors():
@@ -47,7 +49,7 @@ def export(
     async def work(database: Database) -> dict[str, Any]:
         return await PersonalData(database, clock.now).export(identifier)
 
-    document = run_with_database(work)
+    document = run_with_database(work, workshop=workshop)
     if not document["orders"] and not document["operations"]:
         err.print("Nothing is held of it.")
     if output is None:
@@ -68,6 +70,7 @@ def erase(
     email: Email = None,
     yes: Annotated[bool, typer.Option("--yes", help="Erase. Without it, only say what would be erased.")] = False,
     as_json: AsJson = False,
+    workshop: OfWorkshop = None,
 ) -> None:
     """
     Erase what is held of a person. Orders that PlanSo lists follow PlanSo: delete or anonymise them there first.
@@ -81,7 +84,7 @@ def erase(
         personal_data = PersonalData(database, clock.now)
         return await (personal_data.erase(identifier) if yes else personal_data.plan_erasure(identifier))
 
-    result = run_with_database(work)
+    result = run_with_database(work, workshop=workshop)
     with report_errors():
         is_vacuumed = not yes or vacuum(Settings.load().connector_database_url)
     if as_json:

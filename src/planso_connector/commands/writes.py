@@ -11,10 +11,12 @@ from planso_connector import app as root
 from planso_connector import configuration
 from planso_connector.commands.console import (
     AsJson,
+    OfWorkshop,
     configure_logs,
     err,
     fail,
     load_settings,
+    load_workshop_settings,
     out,
     print_json,
     print_table,
@@ -46,9 +48,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
 @cli.command()
-def status(as_json: AsJson = False) -> None:
+def status(as_json: AsJson = False, workshop: OfWorkshop = None) -> None:
     """Print whether writes reach PlanSo, and what is stopped since when and why. Exit code 1 while something is."""
-    status = _with_stops(lambda stops, _: stops.get_status())
+    status = _with_stops(lambda stops, _: stops.get_status(), workshop)
     if as_json:
         print_json(_describe(status))
     else:
@@ -73,9 +75,10 @@ def resume(
         typer.Option(help="A damaged control, by name, that changes with every save; may be given again."),
     ] = None,
     yes: Yes = False,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Resume writes, once somebody has looked at the damage. A running connector continues within a second."""
-    status = _with_stops(lambda stops, _: stops.get_status())
+    status = _with_stops(lambda stops, _: stops.get_status(), workshop)
     selected = [stop for stop in status.stops if order is None or stop.order_id == order]
     if not selected:
         out.print("Nothing is stopped there." if status.stops else "Nothing is stopped.")
@@ -83,7 +86,7 @@ def resume(
     _print_stops(selected)
     pending = f"{status.pending} pending writes are sent then" if status.pending else "no write is pending"
     _confirm(f"Resume? ({pending})", yes=yes)
-    ended = _with_stops(lambda stops, _: stops.resume(order, accept or ()))
+    ended = _with_stops(lambda stops, _: stops.resume(order, accept or ()), workshop)
     resumed = ["all orders" if stop.order_id is None else f"order {stop.order_id}" for stop in ended]
     out.print(f"Resumed: {', '.join(resumed) or 'somebody else had done so'}.")
 
@@ -98,6 +101,7 @@ def restore(
     wait: Annotated[
         float, typer.Option(parser=seconds(3600), metavar="SECONDS", help="Seconds to wait for what becomes of it.")
     ] = 60.0,
+    workshop: OfWorkshop = None,
 ) -> None:
     """Write back to PlanSo what a damaged operation's save took: it is recorded, a running connector carries it out."""
     names = only or []
@@ -106,7 +110,7 @@ def restore(
         damaged = await stops.get_operation(operation)
         return damaged, select_restorable(damaged, names)
 
-    damaged, differences = _with_stops(select)
+    damaged, differences = _with_stops(select, workshop)
     rows = [(one.label, one.column, ", ".join(one.after), ", ".join(one.before)) for one in differences]
     print_table(rows, ("label", "control", "after the save", "is written back"))
     _confirm(f"Write these values back to order {damaged.order_id}?", yes=yes)
@@ -116,7 +120,7 @@ def restore(
         err.print(f"Recorded as {recorded.id}.")
         return await _wait_until_settled(stops, recorded, wait)
 
-    _report(_with_stops(record), wait)
+    _report(_with_stops(record, workshop), wait)
 
 
 async def _wait_until_settled(stops: WriteStops, operation: Operation, wait: float) -> Operation:
@@ -170,7 +174,7 @@ def _confirm(question: str, *, yes: bool) -> None:
         fail("Nothing was done.")
 
 
-def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
+def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]], workshop: str | None) -> T:
     async def open_and_work(settings: Settings) -> T:
         async with root.open_database(settings) as database:
             stops = WriteStops(
@@ -182,6 +186,6 @@ def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
             return await work(stops, settings)
 
     with report_errors():
-        settings = require_database(load_settings())
+        settings = load_workshop_settings(require_database(load_settings()), workshop, with_login=False)
         configure_logs(settings, quiet=True)
         return run(open_and_work(settings))

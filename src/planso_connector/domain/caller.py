@@ -35,7 +35,9 @@ class Caller:
         return f"{self.name} ({self.key_id})" if self.key_id else ""
 
     def has_any_scope(self, *scopes: Scope) -> bool:
-        return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
+        """`admin` includes every scope but `installation`."""
+        is_admin = Scope.ADMIN in self.scopes and scopes != (Scope.INSTALLATION,)
+        return is_admin or not self.scopes.isdisjoint(scopes)
 
     def forbidden_paths(self, paths: Iterable[str]) -> list[str]:
         """Those of the field paths that the caller may not change."""

@@ -12,6 +12,7 @@ class Scope(StrEnum):
     SYNC = "sync"
     METRICS = "metrics"
     ADMIN = "admin"
+    INSTALLATION = "installation"
 
 
 SCOPE_DESCRIPTIONS: dict[Scope, str] = {
@@ -20,5 +21,8 @@ SCOPE_DESCRIPTIONS: dict[Scope, str] = {
     Scope.APPOINTMENTS_WRITE: "Change the dates and times of an order, with PUT or PATCH, and nothing else.",
     Scope.SYNC: "Start a sync; sync status, and the login with PlanSo.",
     Scope.METRICS: "The figures that monitoring collects; nothing of orders or people.",
-    Scope.ADMIN: "Everything, including the login with PlanSo, resuming stopped writes and restoring a damaged order.",
+    Scope.ADMIN: "Everything in its workshop, including the login with PlanSo, resuming stopped writes and restoring a "
+    "damaged order.",
+    Scope.INSTALLATION: "The registry of workshops, and each one's state; nothing of their orders. `admin` does not "
+    "include it.",
 }

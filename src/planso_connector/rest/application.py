@@ -18,6 +18,8 @@ from planso_connector import __version__
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.readiness import ReadinessProbe
+from planso_connector.flows.operating.workshop_overview import WorkshopOverview
+from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
@@ -38,6 +40,7 @@ from planso_connector.rest.routes import (
     planso_login,
     progress,
     sync,
+    workshops,
     writes,
 )
 from planso_connector.rest.routes import metrics as metrics_route
@@ -83,6 +86,8 @@ class ProcessFlows:
     access_log: AccessLog
     get_readiness: Callable[[], Awaitable[ReadinessProbe]]
     on_request: Callable[[str], None]
+    workshop_registry: WorkshopRegistry
+    workshop_overview: WorkshopOverview
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +216,7 @@ def build(
         *writes.routes(),
         planso_login.routes(),
         sync.routes(),
+        *workshops.routes(flows.workshop_registry, flows.workshop_overview),
         health.routes(flows.get_readiness),
         metrics_route.routes(metrics),
         docs_page.routes(TITLE, __version__, policy.root_path),

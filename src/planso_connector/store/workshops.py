@@ -6,14 +6,14 @@ version misses none below it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from planso_connector.domain.clock import Instant
 from planso_connector.domain.workshop import Workshop
-from planso_connector.store.engine.expressions import row_parameters
+from planso_connector.store.engine.expressions import is_in_texts, row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import to_json
 from planso_connector.store.tables import workshops
@@ -29,6 +29,7 @@ _SAVE = update(workshops).where(_IS).values(row_parameters(workshops, without_ke
 _DELETE = delete(workshops).where(_IS, _c.removed_at.is_not(None))
 _GET = select(*_COLUMNS).where(_IS, _NOT_REMOVED)
 _ALL = select(*_COLUMNS).where(_NOT_REMOVED).order_by(_c.name)
+_MANY = select(*_COLUMNS).where(is_in_texts(_c.name, bindparam("names")), _NOT_REMOVED)
 _CHANGED = select(*_COLUMNS).where(_c.version > bindparam("version")).order_by(_c.version)
 _VERSION = select(func.coalesce(func.max(_c.version), 0).label("version"))
 _PAUSE = select(_c.paused_at, _c.removed_at).where(_c.name == bindparam("of_workshop")).with_for_update(read=True)
@@ -64,6 +65,11 @@ def get(tx: Transaction, name: str) -> Workshop | None:
     """The workshop, paused or not; None for a removed one."""
     found = tx.fetch_all(_GET, of_name=name)
     return _from_row(found[0]) if found else None
+
+
+def get_many(tx: Transaction, names: Iterable[str]) -> dict[str, Workshop]:
+    """By name, without removed ones."""
+    return {row["name"]: _from_row(row) for row in tx.fetch_all(_MANY, names=to_json(list(names)))}
 
 
 def list_all(tx: Transaction) -> list[Workshop]:

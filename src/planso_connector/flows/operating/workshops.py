@@ -40,14 +40,14 @@ class NewWorkshop:
 
 
 class WorkshopChanges(TypedDict, total=False):
-    """What to change; what is absent stays. A setting that is None follows the process's again."""
+    """What to change; what is absent stays. A setting that is None follows the process's again, all with None."""
 
     planso_url: str
     planso_user: str
     password: str
     table_id: int | None
     profile: str
-    settings: Mapping[str, SettingValue | None]
+    settings: Mapping[str, SettingValue | None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,10 @@ class WorkshopRegistry:
 
         return await self._write(work)
 
+    async def is_being_removed(self, name: str) -> bool:
+        """Whether it was removed, and rows of it may be left."""
+        return await self._database.read(lambda tx: workshops.may_have_rows(tx, name))
+
     async def purge(self, name: str, on_batch: Callable[[int], object] = lambda _: None) -> int:
         """
         Delete the rows of a removed workshop in all tables but its keys, which stay revoked; returns how many.
@@ -259,7 +263,8 @@ class WorkshopRegistry:
 
     def _apply(self, workshop: Workshop, changes: WorkshopChanges) -> Workshop:
         given = {name: value for name, value in changes.items() if name not in ("password", "settings")}
-        settings = {**workshop.settings, **changes.get("settings", {})}
+        own = changes.get("settings", {})
+        settings = {} if own is None else {**workshop.settings, **own}
         kept = {name: value for name, value in settings.items() if value is not None}
         changed = self._check(replace(workshop, **given, settings=kept))  # type: ignore[arg-type]  # the keys are fields
         if "password" in changes:
@@ -278,10 +283,10 @@ class WorkshopRegistry:
         if name == self._default:
             return f"'{name}' is the workshop of the environment (CONNECTOR_WORKSHOP); accepted: another name"
         if workshops.get(tx, name) is not None:
-            return f"there is a workshop '{name}' already; accepted: another name, or change that one"
+            return f"There is a workshop '{name}' already; accepted: another name, or change that one"
         if workshops.may_have_rows(tx, name):
             return (
-                f"a workshop '{name}' was removed, and its rows are not all deleted yet: `planso-connector workshops "
+                f"A workshop '{name}' was removed, and its rows are not all deleted yet: `planso-connector workshops "
                 f"remove {name}` deletes them, and so does a running connector, a minute after the removal at the "
                 "earliest; accepted: another name, or this one then"
             )

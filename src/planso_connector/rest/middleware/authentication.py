@@ -147,7 +147,8 @@ class AuthenticationMiddleware:
         if not caller.has_any_scope(*required):
             wanted = " or ".join(f"`{name}`" for name in required)
             held = ", ".join(f"`{name}`" for name in sorted(caller.scopes)) or "none"
-            raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(required))
+            has = f"this API key has {held}" if caller.key_id else "a request without an API key does not have it"
+            raise NotAllowed(f"The scope {wanted} is needed; {has}.", " ".join(required))
         return caller
 
     async def _find_flows(self, scope: Scope, caller: Caller) -> WorkshopFlows | None:

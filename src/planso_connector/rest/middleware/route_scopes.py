@@ -29,6 +29,7 @@ _WRITE = (Scope.ORDERS_WRITE,)
 _CHANGE = (Scope.ORDERS_WRITE, Scope.APPOINTMENTS_WRITE)
 _SYNC = (Scope.SYNC,)
 _ADMIN = (Scope.ADMIN,)
+_INSTALLATION = (Scope.INSTALLATION,)
 _HOW_FRESH = (Scope.SYNC, Scope.ORDERS_READ)
 
 REQUIRED_SCOPES: dict[str, RequiredScopes] = {
@@ -56,6 +57,13 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "GET /api/sync/runs": _HOW_FRESH,
     "POST /api/auth/login": _ADMIN,
     "GET /api/auth/status": _SYNC,
+    "GET /api/workshops": _INSTALLATION,
+    "POST /api/workshops": _INSTALLATION,
+    "GET /api/workshops/{name}": _INSTALLATION,
+    "PATCH /api/workshops/{name}": _INSTALLATION,
+    "DELETE /api/workshops/{name}": _INSTALLATION,
+    "POST /api/workshops/{name}/pause": _INSTALLATION,
+    "POST /api/workshops/{name}/resume": _INSTALLATION,
     "GET /health/live": PUBLIC,
     "GET /health/ready": OPTIONAL_KEY,
     "GET /metrics": (Scope.METRICS,),

@@ -20,6 +20,7 @@ TAGS = [
     {"name": "writes", "description": "Whether writes reach PlanSo, and resuming them after damage."},
     {"name": "sync", "description": "Bring the connector's database up to date with PlanSo."},
     {"name": "auth", "description": "The connector's own login with PlanSo."},
+    {"name": "workshops", "description": "The workshops of one installation, for its operator."},
     {"name": "health", "description": "For monitoring: liveness, readiness, metrics."},
 ]
 """In the order in which /docs shows them."""
