@@ -21,7 +21,7 @@ from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES, RequiredScopes
 from planso_connector.rest.schemas.errors import STATUS_DESCRIPTIONS
 from planso_connector.sandbox import Knobs, SaveStyle
-from planso_connector.settings import Settings
+from planso_connector.settings import WORKSHOP_SETTINGS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKERS = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -85,6 +85,10 @@ def settings() -> str:
     return _table(("setting", "default", "meaning"), rows)
 
 
+def workshop_settings() -> str:
+    return ", ".join(f"`{name.upper()}`" for name in WORKSHOP_SETTINGS) + "\n"
+
+
 def statuses() -> str:
     return _table(("status", "meaning"), ((str(status), meaning) for status, meaning in STATUS_DESCRIPTIONS.items()))
 
@@ -124,6 +128,7 @@ def knobs() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings,
+    "workshop_settings": workshop_settings,
     "statuses": statuses,
     "scopes": scopes,
     "routes": routes,

@@ -58,11 +58,11 @@ STATUS_DESCRIPTIONS = {
     "`WWW-Authenticate: PlanSo`: PlanSo rejected the user name or the password.",
     403: "The API key lacks the scope that `message` names. Or a page of another site wants to write; "
     "`CONNECTOR_CORS_ORIGINS` names those that may.",
-    404: "There is no such order or operation.",
+    404: "There is no such order, operation or workshop.",
     408: "The body did not arrive within `CONNECTOR_ARRIVAL`.",
     409: "Conflicts with existing state: the idempotency key was used for another request, with `handling=strict` "
-    "such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to another order; or "
-    "a person has to look.",
+    "such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to another order, the "
+    "workshop's name is taken or writes of it are pending; or a person has to look.",
     412: "The order has changed: another version than `If-Match` names, or a field that somebody in PlanSo changed "
     "too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
@@ -75,8 +75,8 @@ STATUS_DESCRIPTIONS = {
     502: "PlanSo refused, kept another value, can't be reached, or sent something that can't be understood.",
     503: "The connector can't take it: its database is full, read-only, locked or unavailable; too many requests are "
     "in flight or wait for PlanSo; its database or its search index is being built; or writes are stopped: a save did "
-    "damage and a person has to look, or `CONNECTOR_WRITES` is not `on`. With `Operation-Id` the write may have been "
-    "recorded: look at that operation.",
+    "damage and a person has to look, `CONNECTOR_WRITES` is not `on`, or the workshop is paused. With `Operation-Id` "
+    "the write may have been recorded: look at that operation.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
