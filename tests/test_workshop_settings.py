@@ -58,6 +58,7 @@ def test_every_setting_of_a_workshop_takes_its_default() -> None:
         ({"table_id": 0}, "table_id: accepted: a whole number from 1"),
         ({"profile": "labels = 1"}, "profile: profile: labels: accepted: a table"),
         ({"profile": "["}, "profile: profile is not TOML"),
+        ({"profile": "#" * 50_001}, "profile: accepted: at most 50000 characters"),
         ({"settings": {"CONNECTOR_SYNC_HOURS": "immer"}}, "settings.CONNECTOR_SYNC_HOURS: .*accepted: hours"),
         ({"settings": {"CONNECTOR_SYNC_ZONE": "Ulm"}}, "settings.CONNECTOR_SYNC_HOURS: .*accepted: the name of a"),
         ({"settings": {"CONNECTOR_PENDING": 0}}, "settings.CONNECTOR_PENDING: accepted: a whole number from 1"),

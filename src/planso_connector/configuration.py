@@ -15,7 +15,7 @@ from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.reconcile import ReconcilePolicy
 from planso_connector.domain.sync_hours import SyncHours
-from planso_connector.domain.workshop import Workshop
+from planso_connector.domain.workshop import MAX_PROFILE_LENGTH, Workshop
 from planso_connector.flows.operating.password_encryption import PasswordEncryption
 from planso_connector.flows.operating.retention import RetentionPeriods
 from planso_connector.flows.operating.workshop_overview import WorkshopOverview
@@ -172,6 +172,12 @@ def _environment_workshop(settings: Settings) -> Workshop | None:
     )
 
 
+def _load_stored_profile(settings: Settings) -> Profile:
+    if isinstance(settings, WorkshopSettings) and len(settings.profile_text) > MAX_PROFILE_LENGTH:
+        raise SettingsError(f"accepted: at most {MAX_PROFILE_LENGTH} characters")
+    return load_profile(settings)
+
+
 def load_profile(settings: Settings) -> Profile:
     if isinstance(settings, WorkshopSettings):
         try:
@@ -191,7 +197,7 @@ def save_style_origin(settings: Settings) -> SaveStyleOrigin:
 
 
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[Settings], object]], ...] = (
-    (("profile",), load_profile),
+    (("profile",), _load_stored_profile),
     (("settings", "CONNECTOR_SYNC_HOURS"), lambda settings: work_hours(settings)),
 )
 """Values that are only accepted together, or that are texts with a grammar of their own."""

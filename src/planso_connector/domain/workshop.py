@@ -10,6 +10,9 @@ SettingValue = str | int | float | bool
 
 MAX_NAME_LENGTH = 63
 
+MAX_PROFILE_LENGTH = 50_000
+"""Characters, several times the built-in profile's; a body of /api holds them however they are escaped."""
+
 _NAME = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{MAX_NAME_LENGTH - 2}}}[a-z0-9])?")
 
 NAME_ACCEPTED = (

@@ -6,14 +6,11 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from planso_connector.domain import values
-from planso_connector.domain.workshop import MAX_NAME_LENGTH, SettingValue
+from planso_connector.domain.workshop import MAX_NAME_LENGTH, MAX_PROFILE_LENGTH, SettingValue
 from planso_connector.flows.operating.workshop_overview import Fault, FaultKind, WorkshopStatus
 from planso_connector.flows.operating.workshops import NewWorkshop, WorkshopChanges
 from planso_connector.rest.schemas.examples import described
 from planso_connector.rest.schemas.responses import Envelope
-
-MAX_PROFILE_LENGTH = 200_000
-"""Characters; the built-in profile has a tenth of that."""
 
 _PASSWORD = "Password for PlanSo. It is stored encrypted, and no answer ever shows it."  # noqa: S105
 
