@@ -28,6 +28,7 @@ OF_THE_INSTALLATION = {
     "forwarded_calls._WORKSHOPS": "the lease holder asks which of all workshops have calls for it",
     "forwarded_calls._DROP_EXPIRED": "the expired calls of all workshops are deleted at once",
     "lookup_keys._COMPLETE_WORKSHOPS": "a start asks which of all workshops need their search index rebuilt",
+    "workshop_states._STATES": "the installation's operator is shown the state of all workshops",
     "operations._MARK_RESTORED": "a restored database is marked for all workshops, by its operator",
     "operations._OTHERS_PENDING": "a part of _CLAIMABLE, where its workshop is compared with that of the row around it",
 }
