@@ -186,12 +186,17 @@ def run_script(url: str, script: str) -> None:
 
 def make_as_of(url: str, revision: str) -> None:
     """Create the tables of an older revision in an empty database."""
+    run_script(url, migration_sql(url.partition(":")[0], revision))
+
+
+def migration_sql(kind: str, revisions: str) -> str:
+    """The SQL to a revision, or of `from:to`, for `sqlite` or `postgresql`."""
     config = Config(output_buffer=io.StringIO())
     config.set_main_option("script_location", str(Path(migrate.__file__).parents[1] / "migrations"))
-    config.attributes["dialect"] = url.partition(":")[0]
-    command.upgrade(config, revision, sql=True)
+    config.attributes["dialect"] = kind
+    command.upgrade(config, revisions, sql=True)
     assert isinstance(config.output_buffer, io.StringIO)
-    run_script(url, config.output_buffer.getvalue())
+    return config.output_buffer.getvalue()
 
 
 def _find_programs() -> Path | None:
@@ -338,4 +343,4 @@ def store(database_url: str) -> Iterator[Store]:
 
 def needs_migration(url: str) -> bool:
     """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database of a newer version."""
-    return migrate.check_revision(migrate.current_revision(url)) != migrate.head_revision()
+    return migrate.check_version(migrate.current_version(url)) != migrate.head_revision()

@@ -1,6 +1,7 @@
 """Statistics for operators: schema revision, pending operations, row counts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, bindparam, column, func, select, table
 
@@ -8,7 +9,9 @@ from planso_connector.domain.operation import OperationState
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import operations, orders
 
-_REVISION: Select[tuple[str]] = select(column("version_num")).select_from(table("alembic_version"))
+_VERSION: Select[*tuple[Any, ...]] = select(column("version_num"), column("oldest_code")).select_from(
+    table("alembic_version")
+)
 _PENDING = select(
     func.count().label("pending"),
     func.count(operations.c.sent_at).label("sent"),
@@ -35,10 +38,10 @@ class PendingOperations:
     oldest: str | None
 
 
-def get_schema_revision(tx: Transaction) -> str | None:
-    """The schema's revision, as the migrations name it."""
-    found = tx.fetch_all(_REVISION)
-    return str(found[0]["version_num"]) if found else None
+def get_schema_version(tx: Transaction) -> tuple[str | None, str | None]:
+    """The schema's revision, as the migrations name it, and the oldest one whose code may use it."""
+    found = tx.fetch_all(_VERSION)
+    return (found[0]["version_num"], found[0]["oldest_code"]) if found else (None, None)
 
 
 def get_pending(tx: Transaction) -> PendingOperations:

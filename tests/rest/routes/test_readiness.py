@@ -36,7 +36,7 @@ def test_another_versions_schema_is_not_ready(database_url: str) -> None:
     """Migrated by another process, or by none: 503 names the migrations and says what to do."""
 
     def set_to(number: str) -> None:
-        run_script(database_url, f"UPDATE alembic_version SET version_num = '{number}'")  # noqa: S608
+        run_script(database_url, f"UPDATE alembic_version SET version_num = '{number}', oldest_code = '{number}'")  # noqa: S608
 
     sandbox = Sandbox(orders=12)
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:

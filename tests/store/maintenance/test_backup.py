@@ -111,7 +111,7 @@ def _foreign(path: Path) -> None:
 
 def _newer(path: Path) -> None:
     with closing(apsw.Connection(str(path))) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE alembic_version SET version_num = '9999', oldest_code = '9999'")
 
 
 def _half(path: Path) -> None:

@@ -232,7 +232,7 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, r
 
 def test_a_newer_database_is_refused(database_url: str) -> None:
     """A database of a newer connector is not touched: told in words."""
-    run_script(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    run_script(database_url, "UPDATE alembic_version SET version_num = '9999', oldest_code = '9999'")
 
     with pytest.raises(StoreUnavailable, match="newer version"):
         migrate.migrate(database_url)

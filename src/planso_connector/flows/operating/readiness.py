@@ -100,7 +100,7 @@ class Readiness:
 class _Read:
     """What was read from the database."""
 
-    revision: str | None
+    version: migrate.SchemaVersion
     success: StoredRun | None
     pending: PendingOperations
     rebuild: RebuildProgress | None
@@ -171,7 +171,7 @@ class ReadinessProbe:
 
     async def _evaluate(self) -> Readiness:
         found, database = await asyncio.gather(self._read(), self._probe_write())
-        schema = self._schema(found.revision) if isinstance(found, _Read) else _UNREAD
+        schema = self._schema(found.version) if isinstance(found, _Read) else _UNREAD
         database_since = self._silent_since()
         if isinstance(found, str):
             database = (False, found)
@@ -267,7 +267,9 @@ class ReadinessProbe:
             trial = save_evidence.load_trial(tx)
             origin = self._workshop.profile if self._workshop is not None else SaveStyleOrigin()
             saving = determine_style_status(origin.source, origin.fingerprint, trial)
-            return _Read(statistics.get_schema_revision(tx), success, pending, rebuild, stops, saving)
+            return _Read(
+                migrate.SchemaVersion(*statistics.get_schema_version(tx)), success, pending, rebuild, stops, saving
+            )
 
         try:
             return await self._database.read_with_priority(work, DATABASE_TIMEOUT)
@@ -301,16 +303,16 @@ class ReadinessProbe:
             return False, str(error)
         return True, "answers, and takes writes"
 
-    def _schema(self, revision: str | None) -> _Result:
-        head = migrate.head_revision()
+    def _schema(self, version: migrate.SchemaVersion) -> _Result:
+        head, revision = migrate.head_revision(), version.revision
         if revision == head:
             return True, f"at {head}, which this version needs"
         if revision is None or revision < head:
             return False, f"at {revision}, this version needs {head}: run `planso-connector migrate`"
-        return (
-            False,
-            f"at {revision}, newer than the {head} of this version: another one migrated it; restart with that",
-        )
+        newer = f"at {revision}, newer than the {head} of this version: another one migrated it; restart with that"
+        if version.is_usable_by(head):
+            return True, f"{newer}. Until then this version goes on, since the newer schema only adds to its own"
+        return False, newer
 
     async def _mirror(self, workshop: CheckedWorkshop, success: StoredRun | None) -> _Result:
         if success is None or success.ended_at is None:

@@ -70,7 +70,7 @@ def verify(path: Path) -> VerifiedBackup:
     if not path.is_file():
         raise StoreUnavailable(f"There is no file '{path}'.")
     with sqlite.translate_errors(path), closing(_read_only(path)) as connection:
-        revision = migrate.check_revision(migrate.sqlite_revision(connection))
+        revision = migrate.check_version(migrate.sqlite_version(connection))
         if revision is None:
             raise StoreUnavailable(f"'{path}' is not a database of the connector.")
         faults = connection.execute("PRAGMA integrity_check(1)").fetchall()
@@ -154,7 +154,7 @@ def _mark(path: Path, now: datetime, previous: PreviousDatabase | None = None) -
 def _read_previous(live: apsw.Connection, path: Path) -> PreviousDatabase:
     """What the database still tells, migrated first if its version is older; nothing of what is damaged."""
     try:
-        if migrate.sqlite_revision(live) == migrate.head_revision():
+        if migrate.sqlite_version(live).revision == migrate.head_revision():
             return _read_tables(live)
         with _unfinished(path) as copy:
             _copy_pages(live, copy)
