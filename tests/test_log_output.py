@@ -191,3 +191,29 @@ def test_a_line_that_cannot_be_formatted_is_counted_as_lost() -> None:
     done = subprocess.run([sys.executable, "-c", UNPRINTABLE], capture_output=True, text=True, timeout=90, check=True)
     lost, following = (json.loads(line) for line in done.stderr.splitlines())
     assert (lost["event"], lost["lines"], following["event"]) == ("log_lines_lost", 2, "next")
+
+
+REDACTING = """
+import json, sys
+import structlog
+from planso_connector import logs
+logs.configure("info", ["erstes Geheimnis"])
+more = [f"Geheimnis ü {n:04}" for n in range(int(sys.argv[1]))]
+logs.add_secrets(more[:1])
+logs.add_secrets(more)
+log = structlog.get_logger("x")
+for secret in ["erstes Geheimnis", *more]:
+    log.info("said", words=f"vorher {secret} nachher")
+log.info("said", words="nur Geheim")
+logs.output.flush(30)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_secrets_that_are_learned_later_are_redacted_too(count: int) -> None:
+    """Passwords of workshops, few or many, learned after the start: each is *** in every line, nothing else is."""
+    done = subprocess.run(
+        [sys.executable, "-c", REDACTING, str(count)], capture_output=True, text=True, check=True, timeout=120
+    )
+    words = [json.loads(line)["words"] for line in done.stderr.splitlines()]
+    assert words == ["vorher *** nachher"] * (count + 1) + ["nur Geheim"]

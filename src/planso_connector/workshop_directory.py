@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector import configuration
+from planso_connector import configuration, logs
 from planso_connector.domain.errors import Invalid, NotFound, WorkshopUnusable
 from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.domain.workshop import Workshop
@@ -107,7 +107,9 @@ class WorkshopDirectory:
         if workshop is None:
             return self._settings
         try:
-            return configuration.workshop_settings(self._settings, workshop, self._registry.decrypt_password(workshop))
+            password = self._registry.decrypt_password(workshop)
+            logs.add_secrets([password])
+            return configuration.workshop_settings(self._settings, workshop, password)
         except (WorkshopUnusable, Invalid) as error:
             log.warning("workshop_unusable", workshop=workshop.name, reason=str(error))
             served.access.refusal = served.access.refusal or str(error)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.operating.password_encryption import generate_key
+from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key
-from tests.service import Service
+from tests.service import PATIENCE, Service, wait_for_sync, wait_until
 
 ORDERS = 3
 SETTINGS = {"connector_secrets_key": SecretStr(generate_key())}
@@ -134,3 +136,41 @@ def test_only_the_scope_installation_is_let_in(service: Service, operator: Opera
     installation = make_key(service, Scope.INSTALLATION)
     for path in ("/api/orders", "/api/operations", "/api/sync/status", "/api/writes", "/metrics"):
         assert service.http.get(path, headers=installation).status_code == 403, path
+
+
+def test_a_registered_workshop_is_served_by_its_key_alone(service: Service, operator: Operator) -> None:
+    """
+    Once registered, its orders are shown to its own key and to no other, by no id and no list; paused, its writes are
+    503 at once and its reads go on; removed, its key is refused.
+    """
+    other = Sandbox(orders=2, seed=7)
+    installation = other.installation
+    (order_id, _) = other.order_ids()
+    default_key = make_key(service, Scope.ORDERS_READ)
+    key = make_key(service, Scope.ADMIN, workshop="served")
+    with other.serve() as url, httpx2.Client(base_url=service.address, headers=key, timeout=PATIENCE) as http:
+        login = {"planso_url": url, "planso_user": installation.username, "password": installation.password}
+        assert operator.add("served", **login, table_id=installation.table_id)[0] == 200
+        wait_until(lambda: http.get("/api/sync/status").status_code == 200, "the workshop to be served")
+        wait_for_sync(http)
+        assert {order["id"] for order in http.get("/api/orders").json()["orders"]} == set(other.order_ids())
+        default = service.http.get("/api/orders", headers=default_key).json()["orders"]
+        assert {order["id"] for order in default} == set(service.sandbox.order_ids())
+        foreign = set(service.sandbox.order_ids()) - set(other.order_ids())
+        assert foreign
+        for foreign_id in foreign:
+            assert http.get(f"/api/orders/{foreign_id}").status_code == 404
+        assert http.get("/api/workshops").status_code == 403
+
+        body = {"order_id": order_id, "remarks": "geändert"}
+        assert http.put(f"/api/orders/{order_id}", json=body).status_code == 200
+        operator.call("POST", "/served/pause")
+        refused = http.put(f"/api/orders/{order_id}", json={**body, "remarks": "nicht"})
+        assert refused.status_code == 503
+        assert "is paused since" in refused.json()["message"]
+        assert refused.headers["Retry-After"]
+        assert http.get(f"/api/orders/{order_id}").json()["order"]["remarks"] == "geändert"
+        operator.call("POST", "/served/resume")
+        assert http.put(f"/api/orders/{order_id}", json={**body, "remarks": "wieder"}).status_code == 200
+        assert operator.call("DELETE", "/served")[0] == 200
+        assert http.get("/api/orders").status_code == 401
