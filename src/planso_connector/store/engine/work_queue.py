@@ -3,7 +3,6 @@
 import asyncio
 import math
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -14,6 +13,7 @@ import structlog
 
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
 from planso_connector.domain.priority import has_priority
+from planso_connector.store.engine.fair_queue import FairQueue
 from planso_connector.store.engine.transaction import Transaction
 
 log = structlog.get_logger(__name__)
@@ -124,8 +124,8 @@ def _resolve(works: list[QueuedWork]) -> None:
 
 class WorkQueue:
     """
-    A queue of units of work and the threads that do them; work with priority first. Once closed it accepts no more,
-    and what it holds is still done.
+    A queue of units of work and the threads that do them; work with priority first, and workshops take turns. Once
+    closed it accepts no more, and what it holds is still done.
 
     No caller waits longer than `timeout` seconds, whatever the threads do; except for a write that has begun: its
     thread knows what became of it, and has twice the time until its commit counts as unknown.
@@ -138,8 +138,8 @@ class WorkQueue:
         self._database = database
         self._timeout = timeout
         self._is_writing = is_writing
-        self._first: deque[QueuedWork] = deque()
-        self._others: deque[QueuedWork] = deque()
+        self._first: FairQueue[QueuedWork] = FairQueue()
+        self._others: FairQueue[QueuedWork] = FairQueue()
         self._tokens: SimpleQueue[bool] = SimpleQueue()
         """True for each work that is queued; False for each thread once the queue is closed."""
         self._lock = threading.Lock()
@@ -259,7 +259,8 @@ class WorkQueue:
             await asyncio.to_thread(thread.join, max(0.0, deadline - monotonic()))
 
     def _next(self) -> QueuedWork:
-        try:
-            return self._first.popleft()
-        except IndexError:
-            return self._others.popleft()
+        with self._lock:
+            try:
+                return self._first.popleft()
+            except IndexError:
+                return self._others.popleft()
