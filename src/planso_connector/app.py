@@ -182,7 +182,7 @@ async def _build(
         clock=clock,
         metrics=metrics,
         traces=traces,
-        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo"),
+        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo", lambda: workshops.is_alone),
         sync_pacer=Pacer(),
         write_pacer=Pacer(),
         process_checks=[
@@ -194,7 +194,7 @@ async def _build(
         wake_outbox=wake_outbox,
         next_run_at=syncs.timer.next_run_at,
         find_stuck_sync=syncs.timer.find_stuck,
-        is_alone=lambda: len(directory) <= 1,
+        is_alone=lambda: workshops.is_alone,
     )
     access_log = AccessLog(database, clock)
     process_readiness = ReadinessProbe(database.for_workshop(workshops.default), clock, shared.process_checks)

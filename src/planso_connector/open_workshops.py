@@ -46,6 +46,10 @@ class OpenWorkshops:
         """Those that are open."""
         return iter(list(self._open.values()))
 
+    @property
+    def is_alone(self) -> bool:
+        return len(self.directory) <= 1
+
     async def serves(self, name: str) -> bool:
         """Also of a workshop that was added just now. Raises StoreUnavailable."""
         if name == self.default or name in self.directory:

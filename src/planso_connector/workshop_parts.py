@@ -132,7 +132,7 @@ async def build_workshop(name: str, settings: Settings, access: PlansoAccess, sh
         basis.reader,
         shared.clock,
         configuration.sync_policy(settings),
-        shared.sync_pacer,
+        shared.sync_pacer.for_workshop(),
         shared.traces.sync,
     )
     return WorkshopParts(
@@ -204,7 +204,7 @@ def _build_writing(basis: _Basis) -> _Writing:
         shared.clock,
         wait_limit=shared.wait_limit,
         max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
-        pacer=shared.write_pacer,
+        pacer=shared.write_pacer.for_workshop(),
         on_wake=lambda: shared.wake_outbox(basis.name),
         on_tried=lambda operation_id: shared.wake_ups.send(WakeUpKind.SETTLED, operation_id),
         tracing=shared.traces.push,

@@ -1,8 +1,10 @@
 """What is known about a request, shared by middleware and routes."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request, Response
 from starlette.requests import HTTPConnection
@@ -11,6 +13,9 @@ from starlette.types import Receive, Scope, Send
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import NotFound
 from planso_connector.rest.workshop_flows import WorkshopFlows
+
+if TYPE_CHECKING:
+    from planso_connector.rest.middleware.rate_limits import RequestSlot
 
 _SCOPE_KEY = "planso_connector.request"
 _BLANKS = b" \t"
@@ -30,6 +35,8 @@ class RequestContext:
     """`/api/orders/{order_id}`; `-` if no route matches."""
     shown_order_ids: Sequence[int] = ()
     """The orders in the response, for the access log; not those that the path names."""
+    slot: RequestSlot | None = None
+    """None for `GET /health/live`, which is always admitted."""
 
 
 def get_context(scope: Scope) -> RequestContext:

@@ -42,6 +42,11 @@ class Workshops(Protocol):
         """The workshop of requests without a key."""
         ...
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one workshop at most."""
+        ...
+
     async def serves(self, name: str) -> bool:
         """Whether keys of this workshop are accepted."""
         ...

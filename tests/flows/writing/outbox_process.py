@@ -50,7 +50,7 @@ class OutboxProcess:
             self.clock,
             wait_limit=WaitLimit(256, "for PlanSo"),
             max_pushes=32,
-            pacer=self.way,
+            pacer=self.way.for_workshop(),
             on_wake=lambda: self.worker.wake("shop"),
         )
 

@@ -31,6 +31,10 @@ class NoWorkshop:
     async def open(self, _: str) -> None:
         return None
 
+    @property
+    def is_alone(self) -> bool:
+        return True
+
     async def serves(self, name: str) -> bool:
         return name == SHOP
 

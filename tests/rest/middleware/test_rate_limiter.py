@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from planso_connector.rest.middleware.rate_limits import Limits, Rate, RateLimiter, Refusal
+from planso_connector.rest.middleware.rate_limits import Limits, Rate, RateLimiter, Refusal, RequestSlot
 from planso_connector.rest.request_context import get_context
 
 
@@ -63,6 +63,38 @@ def test_memory_does_not_grow_with_addresses() -> None:
     assert not isinstance(first, Refusal)
     limiter.release(first)
     assert admits(limiter, scope("10.255.0.1"))
+
+
+def test_a_workshop_has_half_of_the_active_reads() -> None:
+    """Reads that wait do not count, nor do those that ended; one that is alone may have all."""
+    limiter = RateLimiter(Limits(key=None, address=None, parallel=99, parallel_total=16), lambda: 0.0)
+    share = limiter.max_active_reads // 2
+    number = 0
+
+    def begin(*, is_alone: bool = False) -> RequestSlot | None:
+        nonlocal number
+        number += 1
+        slot = limiter.acquire(scope(f"10.1.1.{number}"))
+        assert not isinstance(slot, Refusal)
+        if slot.count_for("one", is_alone=is_alone) is None:
+            return slot
+        limiter.release(slot)
+        return None
+
+    slots = [begin() for _ in range(share + 1)]
+    assert [slot is not None for slot in slots] == [True] * share + [False]
+    waiting = slots[0]
+    assert waiting is not None
+    with waiting:
+        ended = begin()
+        assert ended is not None
+    assert begin() is None
+    alone = begin(is_alone=True)
+    assert alone is not None
+    for slot in (waiting, ended, alone):
+        limiter.release(slot)
+    assert begin() is not None
+    assert begin() is None
 
 
 def test_invented_keys_do_not_reset_a_key_at_its_limit() -> None:

@@ -14,6 +14,7 @@ from planso_connector.rest.middleware.rate_limits import Limits, Priority, RateL
 from planso_connector.rest.middleware.response_state import Headers, RequestBody, ResponseState
 from planso_connector.rest.middleware.route_scopes import LIVENESS_PATH, MONITORING_PATHS
 from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
+from planso_connector.rest.request_context import get_context
 from planso_connector.rest.schemas.errors import INTERNAL_ERROR, failure_response
 
 log = structlog.get_logger(__name__)
@@ -109,6 +110,7 @@ class AdmissionMiddleware:
             await response(scope, receive, state.send)
             return
         state.use_slot(slot.headers, slot)
+        get_context(scope).slot = slot
         # The server runs each request in a context of its own: nothing has to be reset.
         has_priority.set(priority is not Priority.READ)
         while_waiting.set(slot)

@@ -98,6 +98,8 @@ class AuthenticationMiddleware:
             get_context(scope).route_template = route.template
         try:
             caller = await self._authorize(scope, route)
+            if caller is not None:
+                self._count_request(scope, caller)
             flows = await self._find_flows(scope, caller) if caller is not None else None
         except ConnectorError as error:
             await error_response(error)(scope, receive, send)
@@ -150,6 +152,13 @@ class AuthenticationMiddleware:
             has = f"this API key has {held}" if caller.key_id else "a request without an API key does not have it"
             raise NotAllowed(f"The scope {wanted} is needed; {has}.", " ".join(required))
         return caller
+
+    def _count_request(self, scope: Scope, caller: Caller) -> None:
+        """Raises HTTPException (429) where the caller's workshop has its share of all requests in flight already."""
+        slot = get_context(scope).slot
+        refusal = slot.count_for(caller.workshop, is_alone=self._workshops.is_alone) if slot is not None else None
+        if refusal is not None:
+            raise HTTPException(refusal.status, refusal.message, {"Retry-After": str(refusal.retry_after)})
 
     async def _find_flows(self, scope: Scope, caller: Caller) -> WorkshopFlows | None:
         """

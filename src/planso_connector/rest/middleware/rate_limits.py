@@ -1,5 +1,5 @@
 """
-Rate limits per API key and per address: token buckets, and how many requests may be in flight.
+Rate limits per API key and per address: token buckets, and how many requests may be in flight, also of one workshop.
 
 A bucket holds `count` requests and refills within `seconds`. Responses tell its state in Retry-After and in the
 RateLimit fields of draft-ietf-httpapi-ratelimit-headers-10.
@@ -153,20 +153,44 @@ class _BucketGroup:
 class RequestSlot:
     """A request in flight, and the RateLimit headers of its response. Enter it while the request only waits."""
 
-    __slots__ = ("_limiter", "buckets", "headers", "reads")
+    __slots__ = ("_limiter", "buckets", "headers", "priority", "reads", "share")
 
-    def __init__(self, limiter: RateLimiter, reads: int) -> None:
+    def __init__(self, limiter: RateLimiter, priority: Priority) -> None:
         self._limiter = limiter
-        self.reads = reads
+        self.priority = priority
+        self.reads = int(priority is Priority.READ)
         """1 for a read, else 0."""
+        self.share: WorkshopShare | None = None
+        """None as long as the workshop is not known."""
         self.buckets: list[_Bucket] = []
         self.headers: list[tuple[bytes, bytes]] = []
 
     def __enter__(self) -> None:
-        self._limiter.active_reads -= self.reads
+        self._change_active_reads(-self.reads)
 
     def __exit__(self, *_: object) -> None:
-        self._limiter.active_reads += self.reads
+        self._change_active_reads(self.reads)
+
+    def _change_active_reads(self, difference: int) -> None:
+        self._limiter.active_reads += difference
+        if self.share is not None:
+            self.share.active_reads += difference
+
+    def count_for(self, workshop: str, *, is_alone: bool) -> Refusal | None:
+        """
+        Count the request as this workshop's. Refused if that has half of all slots or active reads already, unless it
+        is the only one: the others' requests get the rest.
+        """
+        return self._limiter.assign(self, workshop, is_alone=is_alone)
+
+
+class WorkshopShare:
+    """What the requests of one workshop take of the limits for all."""
+
+    __slots__ = ("active_reads", "in_flight")
+
+    def __init__(self) -> None:
+        self.active_reads = self.in_flight = 0
 
 
 class RateLimiter:
@@ -181,6 +205,7 @@ class RateLimiter:
         self.active_reads = 0
         """Reads in flight that wait neither for PlanSo nor for their client."""
         self.max_active_reads = min(MAX_ACTIVE_READS, max(1, limits.parallel_total // 2))
+        self._shares: dict[str, WorkshopShare] = {}
         self._identify = lru_cache(_MAX_BUCKETS)(partial(_identify, exempt=limits.exempt))
 
     def acquire(self, scope: Scope, priority: Priority = Priority.READ) -> RequestSlot | Refusal:
@@ -190,7 +215,7 @@ class RateLimiter:
         """
         if priority is Priority.WRITE and self.in_flight >= self._total:
             return Refusal(503, f"The connector is full: {self._total} requests are in progress.", 1)
-        slot = RequestSlot(self, int(priority is Priority.READ))
+        slot = RequestSlot(self, priority)
         if owners := self._find_owners(scope):
             refusal = self._take_tokens(slot, owners)
             if refusal is not None:
@@ -204,6 +229,27 @@ class RateLimiter:
         self.active_reads -= slot.reads
         for bucket in slot.buckets:
             bucket.in_flight -= 1
+        if slot.share is not None:
+            slot.share.in_flight -= 1
+            slot.share.active_reads -= slot.reads
+
+    def assign(self, slot: RequestSlot, workshop: str, *, is_alone: bool) -> Refusal | None:
+        """See `RequestSlot.count_for`."""
+        share = self._shares.get(workshop)
+        if share is None:
+            share = self._shares[workshop] = WorkshopShare()
+        if not is_alone and slot.priority is not Priority.MONITORING:
+            for used, total, what in (
+                (share.in_flight, self._total, "requests"),
+                (share.active_reads if slot.reads else 0, self.max_active_reads, "reads"),
+            ):
+                if used >= (total + 1) // 2:
+                    message = f"Too many {what} of this workshop at once; accepted: {(total + 1) // 2}."
+                    return Refusal(429, message, 1)
+        share.in_flight += 1
+        share.active_reads += slot.reads
+        slot.share = share
+        return None
 
     def _take_tokens(self, slot: RequestSlot, owners: list[tuple[_BucketGroup, Hashable]]) -> Refusal | None:
         """One token of each bucket, or of none."""
