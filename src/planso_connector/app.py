@@ -13,11 +13,14 @@ from fastapi import FastAPI
 from planso_connector import configuration, logs, telemetry
 from planso_connector.domain import clock as system_clock
 from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.errors import NotPossible, StoreUnavailable
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.operating import planso_calls
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.forwarded_calls import ForwardedCalls, ForwardedCallServer
 from planso_connector.flows.operating.heartbeat import Heartbeat
+from planso_connector.flows.operating.planso_calls import LocalCalls
 from planso_connector.flows.operating.planso_lease import PlansoLease, PlansoLeases
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
 from planso_connector.flows.operating.retention import Retention
@@ -54,6 +57,9 @@ MAX_QUEUED_READS = 64
 DATABASE_GRACE = 5.0
 """Seconds after the outbox's grace for the database to store results; then the process ends without its answer."""
 
+CALL_GRACE = 10.0
+"""Seconds for calls of other processes that are in progress when the process stops."""
+
 REFRESH_INTERVAL = 2.0
 """Seconds between two looks at the registry, and for workshops that nobody uses."""
 
@@ -70,6 +76,7 @@ class Connector:
     leases: PlansoLeases
     outbox_worker: OutboxWorker
     wake_ups: WakeUps
+    call_server: ForwardedCallServer
     syncs: ScheduledSyncs
     access_log: AccessLog
     get_readiness: Callable[[], Awaitable[ReadinessProbe]]
@@ -170,6 +177,7 @@ async def _build(
     workshops = OpenWorkshops(settings.connector_workshop, directory, build, lambda name: syncs.plan(name))
     outbox_worker = _build_outbox_worker(database, clock, workshops)
     wake_ups = _build_wake_ups(database, workshops, outbox_worker)
+    forwarded_calls = ForwardedCalls(clock, wake_ups)
 
     def wake_outbox(name: str) -> None:
         outbox_worker.wake(name)
@@ -191,12 +199,20 @@ async def _build(
         ],
         get_throttle=get_throttle,
         wake_ups=wake_ups,
+        forwarded_calls=forwarded_calls,
         wake_outbox=wake_outbox,
         next_run_at=syncs.timer.next_run_at,
         find_stuck_sync=syncs.timer.find_stuck,
         is_alone=lambda: workshops.is_alone,
     )
     access_log = AccessLog(database, clock)
+    call_server = ForwardedCallServer(
+        database,
+        clock,
+        wake_ups,
+        holder=leases.holder,
+        has_lease=lambda name: name in directory and directory.get(name).access.is_held,
+    )
     process_readiness = ReadinessProbe(database.for_workshop(workshops.default), clock, shared.process_checks)
 
     async def get_readiness() -> ReadinessProbe:
@@ -219,6 +235,7 @@ async def _build(
             leases=leases,
             outbox_worker=outbox_worker,
             wake_ups=wake_ups,
+            call_server=call_server,
             syncs=syncs,
             access_log=access_log,
             get_readiness=get_readiness,
@@ -228,7 +245,9 @@ async def _build(
         )
     finally:
         database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
+        await call_server.close(CALL_GRACE)
         await workshops.close()
+        await forwarded_calls.close()
         await leases.close()
         await access_log.close()
 
@@ -320,6 +339,9 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
             except StoreUnavailable as error:
                 log.warning("registry_unread", error=type(error).__name__)
 
+    async def find_local_calls(name: str) -> LocalCalls:
+        return (await workshops.open_parts(name)).calls.local
+
     async def find_incomplete() -> list[Reindexer]:
         names = [served.name for served in workshops.directory]
         due = await built.database.read(lambda tx: lookup_keys.list_incomplete_workshops(tx, names))
@@ -333,6 +355,7 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
     workers = (
         Worker("leases", built.leases.run_renewal_loop),
         Worker("wake_ups", built.wake_ups.run),
+        Worker("forwarded_calls", partial(built.call_server.run, planso_calls.make_handlers(find_local_calls))),
         Worker("registry", refresh),
         Worker("schedule", syncs.timer.run),
         Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),
@@ -349,17 +372,9 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
 
 
 @asynccontextmanager
-async def hold_planso_lease(built: Connector) -> AsyncIterator[None]:
-    """
-    Hold the PlanSo lease of the environment's workshop, for a command that syncs. Raises NotPossible where another
-    process has it.
-    """
-    if not await built.default.access.acquire_unless_renewed():
-        raise NotPossible(
-            "A running connector talks to this PlanSo, and one process at a time may: ask it, with POST /api/sync, or "
-            "stop it."
-        )
-    renewing = asyncio.create_task(built.leases.run_renewal_loop(), name="renews the PlanSo lease")
+async def renew_leases(built: Connector) -> AsyncIterator[None]:
+    """Keep the PlanSo leases that are acquired inside, for a command that runs no workers."""
+    renewing = asyncio.create_task(built.leases.run_renewal_loop(), name="renews PlanSo leases")
     try:
         yield
     finally:

@@ -283,7 +283,7 @@ def sync(
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
     async with root.open_connector(settings) as built:
         with cancel_on_sigterm():
-            async with root.hold_planso_lease(built):
+            async with root.renew_leases(built):
                 finished = await _follow(built, full=full, accept=accept)
     out.print(f"{finished.done} orders read, {finished.changed} changed, {finished.requests} requests to PlanSo.")
     for failure in finished.failed:
@@ -295,8 +295,11 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
 
 
 async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredRun:
-    """Start a run or join the running one, and show its progress until it ends."""
-    run_id, joined = await built.default.sync.start(Trigger.COMMAND, full=full, accept=accept)
+    """
+    Start a run or join the running one, and show its progress until it ends. Where a serving process has the PlanSo
+    lease, that one runs it.
+    """
+    run_id, joined = await built.default.calls.start_sync(Trigger.COMMAND, full=full, accept=accept)
     if joined:
         err.print("A sync is already running; showing its progress.")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

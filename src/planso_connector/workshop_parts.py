@@ -8,14 +8,18 @@ from random import Random
 from planso_connector import configuration, telemetry
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.forwarded_calls import ForwardedCalls
 from planso_connector.flows.operating.planso_access import PlansoAccess
+from planso_connector.flows.operating.planso_calls import LocalCalls, PlansoCalls
 from planso_connector.flows.operating.planso_login import PlansoLogin
 from planso_connector.flows.operating.readiness import CheckedWorkshop, ProcessCheck, ReadinessProbe
 from planso_connector.flows.operating.rejected_logins import RejectedLogin
+from planso_connector.flows.operating.sealed_credentials import OneOffKeys
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.operating.wake_ups import WakeUps
 from planso_connector.flows.querying.freshness import Freshness
+from planso_connector.flows.querying.live_reader import LiveReader
 from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.querying.progress import ProgressQueries
@@ -60,6 +64,7 @@ class SharedParts:
     get_throttle: Callable[[str, Settings], Throttle]
     """The throttle of a PlanSo, by its address; the settings are for a new one."""
     wake_ups: WakeUps
+    forwarded_calls: ForwardedCalls
     wake_outbox: Callable[[str], None]
     next_run_at: Callable[[str], datetime | None]
     find_stuck_sync: Callable[[str], float | None]
@@ -83,6 +88,7 @@ class WorkshopParts:
     trial: TrialFlow
     reindexer: Reindexer
     api_keys: ApiKeys
+    calls: PlansoCalls
     flows: WorkshopFlows
 
     @property
@@ -108,6 +114,7 @@ class _Basis:
     """The profile as the operator wrote it; `profile` has what the write trial learned, too."""
     profile: Profile
     database: Database
+    access: PlansoAccess
     planso: PlansoClient
     reader: OrderReader
     live: LiveFormReader
@@ -135,6 +142,7 @@ async def build_workshop(name: str, settings: Settings, access: PlansoAccess, sh
         shared.sync_pacer.for_workshop(),
         shared.traces.sync,
     )
+    calls = _build_calls(basis, writing, sync)
     return WorkshopParts(
         name=name,
         settings=settings,
@@ -148,7 +156,8 @@ async def build_workshop(name: str, settings: Settings, access: PlansoAccess, sh
         trial=writing.trial,
         reindexer=Reindexer(basis.database, shared.clock),
         api_keys=ApiKeys(basis.database, shared.clock),
-        flows=_build_flows(basis, writing, sync),
+        calls=calls,
+        flows=_build_flows(basis, writing, sync, calls),
     )
 
 
@@ -189,6 +198,7 @@ async def _build_basis(name: str, settings: Settings, access: PlansoAccess, shar
         configured_profile=configured_profile,
         profile=profile,
         database=database,
+        access=access,
         planso=planso,
         reader=reader,
         live=LiveFormReader(planso, reader, clock),
@@ -239,11 +249,24 @@ def _build_writing(basis: _Basis) -> _Writing:
     return _Writing(outbox, service, DryRun(planso, basis.live, basis.reader, shared.wait_limit), stops, trial)
 
 
-def _build_flows(basis: _Basis, writing: _Writing, sync: Sync) -> WorkshopFlows:
+def _build_calls(basis: _Basis, writing: _Writing, sync: Sync) -> PlansoCalls:
+    shared = basis.shared
+    local = LocalCalls(
+        basis.database,
+        LiveReader(basis.reader, basis.live, shared.wait_limit),
+        writing.dry_run,
+        PlansoLogin(basis.planso, shared.wait_limit),
+        sync,
+        OneOffKeys(),
+    )
+    return PlansoCalls(basis.database, basis.access, shared.forwarded_calls, local, shared.wait_limit)
+
+
+def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCalls) -> WorkshopFlows:
     shared, settings, database, planso = basis.shared, basis.settings, basis.database, basis.planso
     orders = OrderQueries(database)
     hours, interval = configuration.work_hours(settings), settings.connector_sync_interval
-    freshness = Freshness(sync, basis.reader, basis.live, orders, hours, interval, shared.clock, shared.wait_limit)
+    freshness = Freshness(sync, calls.read_live, orders, hours, interval, shared.clock)
     checked = CheckedWorkshop(
         freshness,
         planso,
@@ -258,10 +281,10 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync) -> WorkshopFlows:
         progress=ProgressQueries(database, freshness, basis.profile.labels, shared.clock),
         lookup=LookupService(database),
         writer=writing.service,
-        dry_run=writing.dry_run,
+        calls=calls,
         write_stops=writing.stops,
         sync=sync,
-        planso_login=PlansoLogin(planso, shared.wait_limit),
+        planso=planso,
         readiness=readiness,
         statistics=StatisticsCollector(database, sync, readiness, planso, shared.clock, shared.wait_limit),
         next_run_at=lambda: shared.next_run_at(basis.name),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.planso_calls import PlansoCalls
 from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.querying.freshness import Freshness
@@ -13,9 +13,9 @@ from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
+from planso_connector.planso.http.client import PlansoClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,11 @@ class WorkshopFlows:
     progress: ProgressQueries
     lookup: LookupService
     writer: WriteService
-    dry_run: DryRun
+    calls: PlansoCalls
     write_stops: WriteStops
     sync: Sync
-    planso_login: PlansoLogin
+    planso: PlansoClient
+    """For its state; `calls` sends."""
     readiness: ReadinessProbe
     statistics: StatisticsCollector
     next_run_at: Callable[[], datetime | None]

@@ -17,6 +17,11 @@ class PlansoAccess:
         self._workshop = workshop
         self._leases = leases
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has the lease."""
+        return self._leases is not None and self._leases.find_held(self.address) is not None
+
     async def acquire(self) -> bool:
         """Get the lease, or keep it. False where another process has it, and while there is a refusal."""
         if self.refusal:

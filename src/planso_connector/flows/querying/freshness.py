@@ -5,18 +5,15 @@ Staleness depends on the sync runs alone, read in one short transaction at most.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_instant
 from planso_connector.domain.errors import NotFound, PlansoError, TooManyWaiting
 from planso_connector.domain.sync_hours import SyncHours
-from planso_connector.flows.operating.wait_limit import WaitLimit
+from planso_connector.flows.querying.live_reader import LIVE_READ_TIMEOUT
 from planso_connector.flows.querying.orders import OrderQueries
-from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.writing.read_back import LiveFormReader
-from planso_connector.planso.http.throttle import urgent_requests
-from planso_connector.planso.pages.form_parser import FormMissing
 from planso_connector.store.orders import StoredOrder
 
 STALE_AFTER_RUNS = 3
@@ -24,32 +21,27 @@ STALE_AFTER_RUNS = 3
 STALE_AFTER_UNSCHEDULED = timedelta(hours=24)
 """The same, where no runs are scheduled."""
 
-LIVE_READ_TIMEOUT = 8.0
-"""Seconds that a caller waits for a live reading; somebody is on the phone."""
-
 NEVER_FILLED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Freshness:
+    """`read_live` reads an order from PlanSo and stores it; it raises as `LiveReader.read`."""
+
     def __init__(
         self,
         sync: Sync,
-        reader: OrderReader,
-        live: LiveFormReader,
+        read_live: Callable[[int], Awaitable[None]],
         order_queries: OrderQueries,
         hours: SyncHours,
         interval: timedelta,
         clock: Clock,
-        wait_limit: WaitLimit,
     ) -> None:
         self._sync = sync
-        self._reader = reader
-        self._live = live
+        self._read_live = read_live
         self._order_queries = order_queries
         self._hours = hours
         self._interval = interval
         self._clock = clock
-        self._wait_limit = wait_limit
         self._stale_from: tuple[datetime, datetime] | None = None
         """End of the last successful run, and what `_compute_stale_from` returned for it."""
 
@@ -95,23 +87,11 @@ class Freshness:
         stored = await self._order_queries.get_order(order_id)
         if max_age is None or (self._clock() - parse_instant(stored.read_at)).total_seconds() <= max_age:
             return stored, ""
-        begin_by = asyncio.get_running_loop().time() + LIVE_READ_TIMEOUT
         try:
-            with self._wait_limit.acquire(), urgent_requests(begin_by=begin_by):
-                async with asyncio.timeout(LIVE_READ_TIMEOUT):
-                    await self._read_live(order_id)
-        except NotFound as gone:
-            if gone.read_at is not None:
-                await self._reader.mark_deleted(order_id, gone.read_at)
+            await self._read_live(order_id)
+        except NotFound:
+            pass  # what the mirror holds now says why
         except (PlansoError, TimeoutError, TooManyWaiting) as error:
             why = str(error) or f"no answer within {LIVE_READ_TIMEOUT:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."
         return await self._order_queries.get_order(order_id), ""
-
-    async def _read_live(self, order_id: int) -> None:
-        """PlanSo now and then shows an intact order as it shows one that does not exist: read it again then."""
-        try:
-            await self._reader.read_unlisted(order_id)
-        except (FormMissing, EmptyForm):
-            await self._live.read_existing(order_id, await self._reader.load_mirrored(order_id))
-            await self._reader.read_unlisted(order_id)

@@ -171,7 +171,7 @@ def _add_cancel_and_undo(router: APIRouter) -> None:
 
         async def preview() -> Preview:
             try:
-                return await flows.dry_run.undo(await flows.writer.get_undoable(operation_id))
+                return await flows.calls.undo(await flows.writer.get_undoable(operation_id))
             except Invalid as error:
                 raise disclosure.redact_error(error, headers.caller, is_from_request=False) from None
 
@@ -206,7 +206,7 @@ def _add_restore(router: APIRouter) -> None:
         only = body.only if body is not None else []
 
         async def preview() -> Preview:
-            return await flows.dry_run.restore(await flows.writer.get_operation(operation_id), only)
+            return await flows.calls.restore(await flows.writer.get_operation(operation_id), only)
 
         write = partial(flows.writer.restore, operation_id, only, headers.build_request())
         return await carry_out(write, preview, flows, headers, is_dry_run=is_dry_run)

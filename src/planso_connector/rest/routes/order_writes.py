@@ -268,7 +268,7 @@ async def _update(
 
     async def preview() -> Preview:
         await flows.writer.check(Action.UPDATE, order_id, requested, request)
-        return await flows.dry_run.update(order_id, flows.writer.sign_lines(requested, request))
+        return await flows.calls.update(order_id, flows.writer.sign_lines(requested, request))
 
     write = partial(flows.writer.update, order_id, requested, request)
     return await carry_out(write, preview, flows, headers, notes, is_dry_run=is_dry_run)
@@ -364,7 +364,7 @@ def _add_create(router: APIRouter) -> None:
 
         async def preview() -> Preview:
             checked = await flows.writer.check(Action.CREATE, None, requested, headers.build_request())
-            created = await flows.dry_run.create(requested)
+            created = await flows.calls.create(requested)
             return replace(created, notes=(*created.notes, *([RequestNote(checked)] if checked else [])))
 
         request = headers.build_request(notes=notes, unknown=unknown)
@@ -392,7 +392,7 @@ def _add_delete(router: APIRouter) -> None:
 
         async def preview() -> Preview:
             await flows.writer.check(Action.DELETE, order_id, {}, request)
-            return await flows.dry_run.delete(order_id)
+            return await flows.calls.delete(order_id)
 
         write = partial(flows.writer.delete, order_id, request)
         return await carry_out(write, preview, flows, headers, is_dry_run=is_dry_run)

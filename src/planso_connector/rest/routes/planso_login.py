@@ -106,9 +106,9 @@ def routes() -> APIRouter:
         """One attempt, with the configured user or with the one in the body; a rejected password is not retried."""
         try:
             if credentials is None:
-                await flows.planso_login.log_in()
+                await flows.calls.log_in()
                 return success_response(_CONFIGURED_ACCEPTED)
-            await flows.planso_login.log_in((credentials.username, credentials.password.get_secret_value()))
+            await flows.calls.log_in((credentials.username, credentials.password.get_secret_value()))
             return success_response(_OTHER_ACCEPTED)
         except LoginRejected as error:
             rejected = failure_response(401, str(error))
@@ -124,8 +124,7 @@ def routes() -> APIRouter:
     )
     async def get_login_status(flows: Flows) -> Response:
         """The last login, and the open sessions; nothing is sent to PlanSo."""
-        planso = flows.planso_login.planso
-        login, sessions = planso.login_status, planso.sessions.status
+        login, sessions = flows.planso.login_status, flows.planso.sessions.status
         saving = await flows.write_stops.get_save_knowledge()
         return success_response(
             login.message,

@@ -133,7 +133,7 @@ def routes() -> APIRouter:
         ] = False,
     ) -> Response:
         """Starts a run, or joins the one in progress, also in another process on the same database."""
-        run_id, joined = await flows.sync.start(Trigger.REQUEST, full=full, accept=accept_removals)
+        run_id, joined = await flows.calls.start_sync(Trigger.REQUEST, full=full, accept=accept_removals)
         headers = {"Location": "/api/sync/status"}
         message = _JOIN_MESSAGE if joined else ""
         return success_response(message, status_code=202, headers=headers, run_id=run_id, joined=joined)
