@@ -4,8 +4,9 @@ PlanSo leases: one process at a time sends requests to a PlanSo, among all that 
 
 Nobody's clock is compared with another's. The holder counts LEASE_DURATION from before it sent the renewal, less
 LEASE_MARGIN. The others count it from when they first saw that renewal in the database, and take the lease over where
-no further one followed. So a lease has one valid holder whatever clocks are set to, as long as seconds are equally long
-everywhere; the database's own clock only writes `expires_at`, for operators.
+no further one followed, or where its holder was a process of the same machine that is dead. So a lease has one valid
+holder whatever clocks are set to, as long as seconds are equally long everywhere; the database's own clock only writes
+`expires_at`, for operators.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import structlog
 from planso_connector.domain.clock import Clock, Instant, format_instant, monotonic_seconds
 from planso_connector.domain.errors import ConnectorError, PlansoLeaseLost, StoreUnavailable
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
+from planso_connector.flows.operating.process_identity import describe_process, is_known_dead
 from planso_connector.store import leases, planso_leases, wake_ups
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.planso_leases import LeaseRow
@@ -113,7 +115,7 @@ class PlansoLeases:
         holder: str = "",
         steady: Callable[[], float] = monotonic_seconds,
     ) -> None:
-        self.holder = holder or leases.generate_holder()
+        self.holder = holder or f"{leases.generate_holder()}@{describe_process()}"
         """The id of this process; never used again by another."""
         self._database = database
         self._clock = clock
@@ -199,8 +201,11 @@ class PlansoLeases:
         return lease
 
     def _may_take(self, row: LeaseRow) -> bool:
-        """Whether the lease is this process's, from an attempt whose outcome it never learned, or was not renewed."""
-        if row.holder == self.holder:
+        """
+        Whether the lease is this process's, from an attempt whose outcome it never learned, its holder is known to be
+        dead, or it was not renewed.
+        """
+        if row.holder == self.holder or is_known_dead(row.holder.partition("@")[2]):
             return True
         now = self._steady()
         seen = self._see(row, now)
