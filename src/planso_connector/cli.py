@@ -299,6 +299,7 @@ async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredR
     Start a run or join the running one, and show its progress until it ends. Where a serving process has the PlanSo
     lease, that one runs it.
     """
+    await built.default.access.acquire_unless_renewed()  # else a dead process would be asked
     run_id, joined = await built.default.calls.start_sync(Trigger.COMMAND, full=full, accept=accept)
     if joined:
         err.print("A sync is already running; showing its progress.")
