@@ -104,7 +104,7 @@ class Authenticator:
                 return last[0]
             raise
         self._last_read.pop(key_id, None)
-        if not found:
+        if found == ():  # no such key: kept ones would be as many as anybody tries
             return found
         if len(self._last_read) < MAX_CACHED_KEYS:
             self._last_read[key_id] = found, monotonic()
