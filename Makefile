@@ -11,7 +11,7 @@ SETUP := .venv/.set-up
 CLIENT := .venv/client/.set-up
 NODE := tests/typescript/node_modules/.package-lock.json
 
-.PHONY: help install run test check format bench storm audit sbom wheel client clean
+.PHONY: help install run test check format bench storm cluster audit sbom wheel client clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,11 @@ STORM ?=
 
 storm: $(TESTS) ## inject faults for a minute on each database; options: STORM="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.storm $(STORM)
+
+CLUSTER ?=
+
+cluster: $(TESTS) ## let a PostgreSQL cluster fail over under load (Patroni, HAProxy, PgBouncer); options: CLUSTER="--faults node,disk"
+	@$(BIN)/python -m tests.cluster $(CLUSTER)
 
 EXTRAS ?=
 

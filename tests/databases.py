@@ -79,9 +79,10 @@ class PostgresqlServer:
     def url(self, database: str, role: str = "postgres") -> str:
         return f"postgresql://{role}@/{database}?host={self.folder}"
 
-    def start(self, connections: int = 60) -> None:
+    def start(self, connections: int = 60, **settings: object) -> None:
         options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off"
         options += f" -c max_connections={connections}"
+        options += "".join(f" -c {name}='{value}'" for name, value in settings.items())
         self._run("pg_ctl", "start", "-w", "-s", "-D", self._data, "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self) -> None:
@@ -95,6 +96,18 @@ class PostgresqlServer:
         except subprocess.CalledProcessError:
             shutil.rmtree(self._data, ignore_errors=True)
             self._run("initdb", *common, "--locale=C")
+
+    def become_standby_of(self, primary: PostgresqlServer) -> None:
+        """Copy the data of a stopped server; once started, follow that server until `promote`."""
+        shutil.copytree(primary.folder / "data", self.folder / "data", symlinks=True)
+        (self.folder / "data" / "standby.signal").touch()
+        for path in (self.folder, *self.folder.rglob("*")):
+            if self.account is not None:
+                os.chown(path, self.account.pw_uid, self.account.pw_gid)
+
+    def promote(self) -> None:
+        """Make a standby the primary."""
+        self._run("pg_ctl", "promote", "-w", "-s", "-D", self._data)
 
     def new_server(self, folder: Path) -> PostgresqlServer:
         """Return another server of the same programs, without a cluster."""

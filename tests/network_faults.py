@@ -20,16 +20,16 @@ Fault = Callable[[], None]
 
 class Firewall:
     """
-    A TCP proxy in front of a PostgreSQL server, on `port` of 127.0.0.1.
+    A TCP proxy in front of a PostgreSQL server, or of any TCP port, on `port` of 127.0.0.1.
 
     While it is `closed`, data is delayed, as TCP would retransmit it; new connections are accepted and get no response.
     `forget` drops all further data of the existing connections without closing them. `forget_at`: a predicate on data
     from a client; the first data that meets it is forwarded, and then the connections are forgotten.
     """
 
-    def __init__(self, folder: Path, port: int = 5432) -> None:
-        """`folder` has the server's Unix socket, `port` is the port in the socket's name."""
-        self._folder = folder
+    def __init__(self, upstream: Path | tuple[str, int], port: int = 5432) -> None:
+        """`upstream` is the folder of the server's Unix socket, `port` the port in its name; or a TCP address."""
+        self._upstream = upstream
         self.upstream_port = port
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listening.getsockname()[1]
@@ -78,11 +78,12 @@ class Firewall:
 
     def _carry(self, client: socket.socket) -> None:
         self._open.wait()
-        with client, socket.socket(socket.AF_UNIX) as server:
+        family = socket.AF_UNIX if isinstance(self._upstream, Path) else socket.AF_INET
+        with client, socket.socket(family) as server:
             if self._ended:
                 return
             try:
-                server.connect(str(self._folder / f".s.PGSQL.{self.upstream_port}"))
+                server.connect(self._address)
             except OSError:  # the server is down: the client's connection ends here
                 return
             self._ends |= {client, server}
@@ -91,6 +92,12 @@ class Firewall:
             self._forward(client, server, self._is_trigger)
             back.join()
             self._ends -= {client, server}
+
+    @property
+    def _address(self) -> str | tuple[str, int]:
+        if isinstance(self._upstream, Path):
+            return str(self._upstream / f".s.PGSQL.{self.upstream_port}")
+        return self._upstream
 
     def _is_trigger(self, data: bytes) -> bool:
         return self.forget_at is not None and self.forget_at(data)
@@ -139,7 +146,7 @@ def frozen(server: PostgresqlServer) -> Iterator[None]:
     os.kill(postmaster, signal.SIGSTOP)  # first, so that it starts no new processes
     stopped = [postmaster]
     try:
-        for process in _list_children(postmaster):
+        for process in list_children(postmaster):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGSTOP)
                 stopped.append(process)
@@ -150,7 +157,8 @@ def frozen(server: PostgresqlServer) -> Iterator[None]:
                 os.kill(process, signal.SIGCONT)
 
 
-def _list_children(parent: int) -> list[int]:
+def list_children(parent: int) -> list[int]:
+    """Return the ids of a process's children."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

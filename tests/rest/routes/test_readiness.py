@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 from sqlalchemy import update
 
 from planso_connector.domain import clock
@@ -53,6 +54,32 @@ def test_another_versions_schema_is_not_ready(database_url: str) -> None:
             wait_until(names_the_remedy)  # on a busy machine the database may miss a check's time limit, too
         set_to(migrate.head_revision())
         wait_until(lambda: ready(service) == (200, "ready", {}))
+
+
+def test_a_full_disk_of_postgresql_is_not_ready(postgresql_url: str) -> None:
+    """
+    Tables can't grow, while the small write of readiness still finds room: 503 as long as writes fail for it, ready
+    again by itself afterwards.
+    """
+    body = "BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END"
+    sandbox = Sandbox(orders=4)
+    with (
+        sandbox.serve() as url,
+        running(settings_for(sandbox, url, postgresql_url), sandbox) as service,
+        psycopg.connect(postgresql_url, autocommit=True) as server,
+    ):
+        service.fill_mirror()
+        server.execute(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${body}$$".encode())
+        server.execute(b"CREATE TRIGGER full_disk BEFORE INSERT ON operations EXECUTE FUNCTION full_disk()")
+        try:
+            refused = service.put(sandbox.order_ids()[0], remarks="a")
+            assert (refused.status_code, "its disk is full" in refused.json()["message"]) == (503, True), refused.text
+            status, _, wrong = ready(service)
+            assert (status, "its disk is full" in wrong["database"]["words"]) == (503, True)
+        finally:
+            server.execute(b"DROP FUNCTION full_disk CASCADE")
+        wait_until(lambda: ready(service)[0] == 200, "readiness")
+        assert service.put(sandbox.order_ids()[0], remarks="b").status_code == 200
 
 
 def test_a_locked_database_is_not_ready(tmp_path: Path) -> None:

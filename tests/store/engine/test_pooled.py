@@ -58,6 +58,15 @@ def test_a_pooler_without_a_free_server_is_told(postgresql_server: PostgresqlSer
             store.close()
 
 
+def test_a_pooler_that_can_not_work_is_refused(postgresql_server: PostgresqlServer, postgresql_url: str) -> None:
+    """Statement pooling, and `options` in the URL, which PgBouncer refuses: the start ends with what to do instead."""
+    with pooler(postgresql_server, pool_mode="statement") as port:
+        with pytest.raises(StoreUnavailable, match="none of `transaction` and `session`"):
+            migrate.migrate(f"{postgresql_url}&port={port}")
+        with pytest.raises(StoreUnavailable, match=r"ALTER ROLE ... SET"):
+            migrate.migrate(f"{postgresql_url}&port={port}&options=-csearch_path=public")
+
+
 def test_marking_as_restored_asks_for_the_server_itself(pooled_url: str) -> None:
     """Behind a pooler it can't be seen whether a connector is connected."""
     with pytest.raises(StoreUnavailable, match="server's own address"):

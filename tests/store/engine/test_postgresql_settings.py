@@ -58,16 +58,24 @@ def test_settings_of_the_role_change_nothing(postgresql_server: PostgresqlServer
 
 
 def test_bounds_of_the_role_are_not_those_of_a_unit(postgresql_server: PostgresqlServer) -> None:
-    """The role's own time limits and `synchronous_commit = off` hold for none of the connector's transactions."""
+    """
+    The role's own time limits hold for none of the connector's transactions, nor does a `synchronous_commit` that waits
+    for less than disk and synchronous standby; one that waits for more does.
+    """
     url = postgresql_server.create_owned_database(
         "statement_timeout = '500ms'", "idle_in_transaction_session_timeout = '500ms'", "synchronous_commit = off"
     )
     migrate.migrate(url)
+    setting = text("SELECT current_setting('synchronous_commit') AS setting")
     with opened(url) as store:
         store.read(lambda tx: tx.fetch_all(text("SELECT CAST(pg_sleep(0.7) AS text)")))
-        setting = text("SELECT current_setting('synchronous_commit') AS setting")
         assert store.write(lambda tx: tx.fetch_all(setting)) == [{"setting": "on"}]
     assert vacuum.vacuum(url)
+    role = urlsplit(url).username
+    for configured, in_force in (("local", "on"), ("remote_apply", "remote_apply")):
+        postgresql_server.sql(f"ALTER ROLE {role} SET synchronous_commit = {configured}")
+        with opened(url) as store:
+            assert store.write(lambda tx: tx.fetch_all(setting)) == [{"setting": in_force}]
 
 
 def test_what_the_environment_sets_is_not_what_counts(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

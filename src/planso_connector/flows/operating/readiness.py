@@ -12,28 +12,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Instant, format_instant, parse_instant
-from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
+from planso_connector.domain.errors import StoreTimeout, StoreUnavailable
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.write_probe import DATABASE_TIMEOUT, WriteProbe
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.reindex import describe_rebuild
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.outcome import RequestOutcome
-from planso_connector.store import leases, lookup_keys, save_evidence, statistics, sync_runs, write_stops
+from planso_connector.store import lookup_keys, save_evidence, statistics, sync_runs, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.statistics import PendingOperations
 from planso_connector.store.sync_runs import StoredRun
 from planso_connector.store.write_stops import WriteStop
-
-DATABASE_TIMEOUT = 1.4
-"""Seconds to wait for the database: probes give up after two, and their key is checked before."""
-
-WRITE_PROBE_INTERVAL, FAILED_WRITE_PROBE_INTERVAL = 5.0, 1.0
-"""Seconds for which the result of a successful probe is reused, and of a failed one."""
 
 JOIN_WINDOW = 0.25
 """Seconds after the start of an evaluation within which other requests share it."""
@@ -44,7 +39,6 @@ MAX_PENDING_AGE = timedelta(minutes=5)
 MAX_NAMED_ORDERS = 5
 """Stopped orders that are named at most."""
 
-_PROBE = "readiness"
 _REMEDY = (
     "look at its server, its disk, programs that lock its tables, the network and firewalls in between; it is used "
     "again as soon as it answers"
@@ -154,8 +148,7 @@ class ReadinessProbe:
         self._process_checks = of_process
         self._started = format_instant(clock())
         self._since: dict[str, tuple[bool, Instant]] = {}
-        self._probed: tuple[float, _Result] | None = None
-        self._probing = asyncio.Lock()
+        self._write_probe = WriteProbe(database, clock)
         self._evaluation: asyncio.Task[Readiness] | None = None
         self._evaluated_at = 0.0
 
@@ -170,7 +163,7 @@ class ReadinessProbe:
         return await asyncio.shield(self._evaluation)
 
     async def _evaluate(self) -> Readiness:
-        found, database = await asyncio.gather(self._read(), self._probe_write())
+        found, database = await asyncio.gather(self._read(), self._write_probe.check())
         schema = self._schema(found.version) if isinstance(found, _Read) else _UNREAD
         database_since = self._silent_since()
         if isinstance(found, str):
@@ -279,29 +272,6 @@ class ReadinessProbe:
                 return str(error)
             since = format_instant(self._clock() - timedelta(seconds=silent))
             return f"has not answered since {since[:19]}Z, for {_age(timedelta(seconds=silent))}: {_REMEDY}"
-
-    async def _probe_write(self) -> _Result:
-        async with self._probing:
-            was_ok = self._probed is not None and self._probed[1][0]
-            interval = WRITE_PROBE_INTERVAL if was_ok else FAILED_WRITE_PROBE_INTERVAL
-            if self._probed is None or time.monotonic() - self._probed[0] > interval:
-                result = await self._write()
-                self._probed = (time.monotonic(), result)
-            return self._probed[1]
-
-    async def _write(self) -> _Result:
-        now, started = format_instant(self._clock()), time.monotonic()
-        try:
-            await self._database.write_with_priority(
-                lambda tx: leases.acquire(tx, _PROBE, holder=_PROBE, now=now, until=now), DATABASE_TIMEOUT
-            )
-        except (StoreTimeout, CommitUnknown) as error:
-            if time.monotonic() - started < DATABASE_TIMEOUT:
-                return False, str(error)
-            return False, f"took no write within {DATABASE_TIMEOUT:g} s; another program may hold it"
-        except StoreUnavailable as error:
-            return False, str(error)
-        return True, "answers, and takes writes"
 
     def _schema(self, version: migrate.SchemaVersion) -> _Result:
         head, revision = migrate.head_revision(), version.revision

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.readiness import DATABASE_TIMEOUT, Readiness, ReadinessProbe
+from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
 from planso_connector.flows.operating.wait_limit import WaitLimit
+from planso_connector.flows.operating.write_probe import DATABASE_TIMEOUT
 from planso_connector.flows.syncing.sync import Sync, SyncStatus
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import lookup_keys, statistics, write_stops

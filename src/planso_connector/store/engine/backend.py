@@ -30,6 +30,9 @@ class Backend:
     check: Callable[[Transaction], list[str]] | None = None
     """Lists what an operator should change about the server."""
 
+    disk_full_at: float | None = None
+    """When a server last refused a write because its disk is full, as `time.monotonic`."""
+
     def __init__(self, location: str, timeout: float) -> None:
         self.reads, self.searches = (WorkQueue(kind, location, timeout) for kind in ("read", "search"))
         self.writes = WorkQueue("write", location, timeout, is_writing=True)

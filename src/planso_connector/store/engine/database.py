@@ -165,6 +165,17 @@ class Database:
         return self._backend.file_fault
 
     @property
+    def is_server(self) -> bool:
+        """Whether the database is another process, which may have standbys."""
+        return self._backend.clock is not None
+
+    @property
+    def seconds_since_disk_full(self) -> float | None:
+        """Seconds since a server last refused a write because its disk is full; None: never."""
+        disk_full_at = self._backend.disk_full_at
+        return None if disk_full_at is None else monotonic() - disk_full_at
+
+    @property
     def queued_reads(self) -> int:
         return self._backend.reads.length + self._backend.searches.length
 

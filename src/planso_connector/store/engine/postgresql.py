@@ -58,8 +58,14 @@ WRITER_THREADS = 8
 """Threads that write at once: PostgreSQL flushes their commits together."""
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_ON_DISK = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
-"""A write that was accepted is on disk, even if this role was configured otherwise."""
+_ON_DISK = (
+    "SELECT set_config('synchronous_commit', 'on', true) "
+    "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
+"""
+A write that was accepted is on disk, and on the synchronous standby where the server has one, even if this role was
+configured otherwise. With `local` a failover would lose it.
+"""
 APPLICATION_NAME = "planso-connector"
 """The connections' `application_name` unless the URL sets another."""
 PREPARE_THRESHOLD, PREPARED_MAX = 5, 500
@@ -74,11 +80,19 @@ MAX_ATTEMPTS = 5
 RETRY_PAUSE = 0.01
 """Seconds before the second attempt, so that the other transaction can finish; more before each further one."""
 
+_LOCKED = (
+    "another transaction holds a lock and did not finish in time: another program's, or one that waits for the "
+    "synchronous standby"
+)
+_NOT_POOLED = (
+    "the pooler before it gives no connection: its server is down, or all are in use, or its pool_mode is none of "
+    "`transaction` and `session`"
+)
 _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
     (errors.DiskFull, "its disk is full"),
     (errors.OutOfMemory, "it has no memory left"),
     (errors.TooManyConnections, "it has too many connections already"),
-    (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
+    (errors.LockNotAvailable, _LOCKED),
     (errors.QueryCanceled, "a statement took too long, or was cancelled"),
     (
         errors.ReadOnlySqlTransaction,
@@ -88,12 +102,13 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     (errors.InvalidCatalogName, "there is no such database on this server"),
     ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
     ((errors.DeadlockDetected, errors.SerializationFailure), "other writes block it repeatedly"),
-    (errors.ProtocolViolation, "the pooler before it has no connection for this in time"),
+    (errors.ProtocolViolation, _NOT_POOLED),
     ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
 )
 _SILENT = "it has not answered in time"
 _UNREACHED = "it can't be reached, or does not let this user into this database, or has no connection left"
 """libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
+_OPTIONS_HINT = "; PgBouncer refuses `options` in the URL: ALTER ROLE ... SET ... instead"
 _MISSING = (
     errors.UndefinedTable,
     errors.UndefinedColumn,
@@ -127,7 +142,8 @@ def translate_errors(url: PostgresqlUrl, *, verbose: bool = False) -> Iterator[N
         if isinstance(error, _MISSING):  # by the connector's own statements: somebody renamed or dropped it
             reason = f"what the connector made there is missing ({error.diag.message_primary}): put it back"
         if reason is None:
-            reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
+            unreached = _UNREACHED + (_OPTIONS_HINT if "options" in url.parameters else "")
+            reason = unreached if error.sqlstate is None else f"it reports {type(error).__name__}"
         if verbose:
             reason = f"{reason}. It says: {_in_one_line(error, url)}"
         raise StoreUnavailable(f"The connector's database ({url.location}) can't be used: {reason}.") from error
@@ -291,8 +307,12 @@ class PostgresqlBackend(Backend):
         except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is
             if isinstance(error, StoreTimeout) and not work.is_abandoned:
                 responsiveness.record_timeout(work.queued_at)
+            if isinstance(error.__cause__, errors.DiskFull):
+                self.disk_full_at = time.monotonic()
             usable = _reset(connection)
             is_lost = connection is not None and usable is None
+            if is_lost:
+                self.disk_full_at = None  # another server, or the same one after a restart
             if connection is not None:
                 self._connections.release(use, usable)
             work.error = self._explain(error, work, is_first=is_first, is_commit_lost=is_committing and is_lost)

@@ -195,8 +195,10 @@ class WorkQueue:
         if has_begun_write and not is_final:
             work.loop.call_later(self._timeout + 2 * LEEWAY, self._give_up, work, True)
             return
-        waited = monotonic() - work.queued_at
-        is_busy = self.responsiveness.answered_at > work.queued_at
+        now = monotonic()
+        waited = now - work.queued_at
+        silent = min(waited, now - self.responsiveness.answered_at)
+        is_busy = silent < waited / 2  # else it fell silent while this waited
         if not is_busy:
             self.responsiveness.record_timeout(work.queued_at)
         error: StoreUnavailable
@@ -206,11 +208,12 @@ class WorkQueue:
             )
         elif is_busy:
             error = StoreTimeout(
-                f"The connector's database is overloaded: no answer in {waited:.1f} s; ask again soon."
+                f"The connector's database did not answer in {waited:.1f} s, but another request {silent:.1f} s "
+                "ago: it is overloaded, or has just stopped; ask again soon."
             )
         else:
             error = StoreTimeout(
-                f"The connector's database ({self._database}) can't be used: it has not answered for {waited:.1f} s."
+                f"The connector's database ({self._database}) can't be used: it has not answered for {silent:.1f} s."
             )
         work.future.set_exception(error)
 
