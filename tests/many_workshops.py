@@ -34,6 +34,7 @@ class Workshops:
     def __init__(self, service: Service, sandboxes: Sandboxes, url: str) -> None:
         self.service = service
         self.sandboxes = sandboxes
+        self.database_url = url
         self.keys = {name: make_key(url, name, Scope.ADMIN) for name in sandboxes.names}
         self.http = {name: self.client(key) for name, key in self.keys.items()}
 

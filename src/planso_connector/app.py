@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from weakref import WeakValueDictionary
 
 import structlog
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.operating.forwarded_calls import ForwardedCalls, ForwardedCallServer
 from planso_connector.flows.operating.heartbeat import Heartbeat
+from planso_connector.flows.operating.installation_statistics import InstallationStatisticsCollector
 from planso_connector.flows.operating.planso_calls import LocalCalls
 from planso_connector.flows.operating.planso_lease import PlansoLease, PlansoLeases
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
@@ -160,7 +162,7 @@ async def _build(
     registry = configuration.workshop_registry(settings, database, clock)
     leases = PlansoLeases(database, clock, lambda lease: close_users(lease))
     directory = WorkshopDirectory(settings, registry, None if beside_others else leases)
-    throttles: dict[str, Throttle] = {}
+    throttles: WeakValueDictionary[str, Throttle] = WeakValueDictionary()
 
     def get_throttle(address: str, wanted: Settings) -> Throttle:
         rate = wanted.connector_planso_rate or None
@@ -301,6 +303,7 @@ def _build_rest(
             shared.write_pacer.record_request()
 
     database = shared.database
+    overview = configuration.workshop_overview(settings, database, shared.clock)
     flows = ProcessFlows(
         workshops=workshops,
         authentication=Authenticator(database, workshops.default, shared.clock),
@@ -308,7 +311,8 @@ def _build_rest(
         get_readiness=get_readiness,
         on_request=record_request,
         workshop_registry=configuration.workshop_registry(settings, database, shared.clock),
-        workshop_overview=configuration.workshop_overview(settings, database, shared.clock),
+        workshop_overview=overview,
+        installation_statistics=InstallationStatisticsCollector(overview, shared.clock),
     )
     return application.build(
         flows,

@@ -8,9 +8,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from planso_connector.domain.scopes import Scope
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
-from tests.many_workshops import Workshops, running_workshops
+from tests.many_workshops import Workshops, make_key, running_workshops
 from tests.service import wait_until
 
 NAMES = ("alpha", "beta", "gamma")
@@ -148,3 +149,15 @@ def test_one_workshop_without_planso_holds_up_no_other(workshops: Workshops) -> 
         assert stranger.get("/health/ready").status_code == 200
     hanging.knobs.hang_next = 0
     hanging.release_requests()
+
+
+def test_metrics_name_other_workshops_to_the_installation_alone(workshops: Workshops) -> None:
+    """A workshop's key gets its own figures and no name of another; one for the installation gets the worst of all."""
+    own = workshops.http["alpha"].get("/metrics").text
+    assert not [name for name in ("beta", "gamma") if name in own]
+    key = make_key(workshops.database_url, "alpha", Scope.METRICS, Scope.INSTALLATION)
+    with workshops.client(key) as http:
+        every = http.get("/metrics").text
+    assert 'planso_connector_workshops{state="active"} 3.0' in every
+    for name in NAMES:
+        assert f'planso_connector_workshop_sync_age_seconds{{workshop="{name}"}}' in every

@@ -17,6 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from planso_connector import __version__
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
+from planso_connector.flows.operating.installation_statistics import InstallationStatisticsCollector
 from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.workshop_overview import WorkshopOverview
 from planso_connector.flows.operating.workshops import WorkshopRegistry
@@ -88,6 +89,7 @@ class ProcessFlows:
     on_request: Callable[[str], None]
     workshop_registry: WorkshopRegistry
     workshop_overview: WorkshopOverview
+    installation_statistics: InstallationStatisticsCollector
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def build(
         sync.routes(),
         *workshops.routes(flows.workshop_registry, flows.workshop_overview),
         health.routes(flows.get_readiness),
-        metrics_route.routes(metrics),
+        metrics_route.routes(metrics, flows.installation_statistics),
         docs_page.routes(TITLE, __version__, policy.root_path),
     ):
         app.router.routes.extend(router.routes)

@@ -27,6 +27,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from planso_connector import __version__
+from planso_connector.flows.operating.installation_statistics import MAX_NAMED, InstallationStatistics
 from planso_connector.flows.operating.statistics import DatabaseStatistics, Statistics
 
 _PREFIX = "planso_connector_"
@@ -55,6 +56,7 @@ class Metrics(Collector):
         self._get_heartbeat_ages = get_heartbeat_ages
         self._in_flight = 0
         self._statistics: Statistics | None = None
+        self._installation: InstallationStatistics | None = None
         self._requests = _RequestCollector()
         self._registry = CollectorRegistry()
         self._registry.register(self._requests)
@@ -101,8 +103,9 @@ class Metrics(Collector):
     def record_planso_login(self, *, accepted: bool) -> None:
         self._planso_logins.labels("accepted" if accepted else "rejected").inc()
 
-    def render(self, statistics: Statistics) -> bytes:
-        self._statistics = statistics
+    def render(self, statistics: Statistics | None, installation: InstallationStatistics | None = None) -> bytes:
+        """`statistics`: of the workshop of who asks; `installation`: of all, for who may see them."""
+        self._statistics, self._installation = statistics, installation
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -111,6 +114,8 @@ class Metrics(Collector):
         yield _gauge("requests_in_flight", "Requests in flight, this one among them.", self._in_flight)
         if self._statistics is not None:
             yield from _collect_statistics(self._statistics)
+        if self._installation is not None:
+            yield from _collect_installation(self._installation)
         lost = "Lines of the log that could not be written."
         yield CounterMetricFamily(_PREFIX + "log_lines_lost", lost, self._get_lost_lines())
         restarts = "Background loops that failed and were restarted."
@@ -195,6 +200,17 @@ def _collect_database(held: DatabaseStatistics) -> Iterator[Metric]:
         yield _gauge("sync_last_failed_orders", "Orders that the last sync could not read.", len(last.failed))
         yield _gauge("sync_last_doubts", "Values and labels the last sync found changed.", len(last.doubts))
         yield _gauge("sync_last_requests", "Requests to PlanSo of the last sync.", last.requests)
+
+
+def _collect_installation(held: InstallationStatistics) -> Iterator[Metric]:
+    yield _gauges("workshops", "Workshops of the installation.", "state", held.workshops)
+    yield _gauges("workshop_faults", "Workshops that don't work, by why.", "fault", held.faults)
+    ages = f"Since a workshop's last good sync; of the {MAX_NAMED} for which it is the longest."
+    yield _gauges("workshop_sync_age_seconds", ages, "workshop", held.sync_ages)
+    pending = f"Age of a workshop's oldest pending write; of the {MAX_NAMED} with the oldest."
+    yield _gauges("workshop_oldest_pending_seconds", pending, "workshop", held.pending_ages)
+    stopped = f"1 for workshops whose writes are all stopped; {MAX_NAMED} at most."
+    yield _gauges("workshop_writes_stopped", stopped, "workshop", dict.fromkeys(held.stopped, 1))
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

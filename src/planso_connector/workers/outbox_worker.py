@@ -104,6 +104,7 @@ class OutboxWorker:
         return ()
 
     async def _claim(self, workshop: str) -> None:
+        structlog.contextvars.bind_contextvars(workshop=workshop)
         try:
             outbox = await self._open_outbox(workshop)
             if outbox is not None:

@@ -173,6 +173,7 @@ class SyncTimer:
         run.add_done_callback(self._runs.discard)
 
     async def _run_first(self, workshop: str, beat: Heartbeat) -> None:
+        structlog.contextvars.bind_contextvars(workshop=workshop)
         has_synced = False
         try:
             has_synced = await self._fill(workshop, beat)
@@ -182,6 +183,7 @@ class SyncTimer:
             self._end(workshop, has_synced=has_synced)
 
     async def _run_sync(self, workshop: str, beat: Heartbeat) -> None:
+        structlog.contextvars.bind_contextvars(workshop=workshop)
         try:
             await self._start(workshop, beat)
         except Exception as error:  # noqa: BLE001 - the next one tries again; its text may hold secrets

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -115,6 +116,7 @@ class AuthenticationMiddleware:
         # The server runs each request in a context of its own.
         current_key_id.set(caller.key_id)
         current_workshop.set(caller.workshop)
+        structlog.contextvars.bind_contextvars(workshop=caller.workshop)
         self._access_log.record_key_use(caller)
         if scope["path"] not in _POLLED_PATHS:
             self._on_request(scope["method"])
