@@ -92,7 +92,7 @@ class Caller:
     sent: list[SentWrite] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
+        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE, verify=False)
 
     def send_all(self, writes: Sequence[Write], pause: float = 0.0) -> None:
         """Send writes one after the other, with a pause in seconds between them."""

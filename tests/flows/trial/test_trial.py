@@ -49,7 +49,7 @@ class Setup:
         }
 
     def set_knobs(self, **changes: Any) -> None:
-        response = httpx2.post(f"{self.url}/sandbox/knobs", json=changes)
+        response = httpx2.post(f"{self.url}/sandbox/knobs", json=changes, verify=False)
         assert response.status_code == 200, response.text
 
     def doctor(self, *arguments: str, **environment: str) -> Result:

@@ -35,7 +35,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def knobs(service: Service, **changes: Any) -> None:
-    answer = httpx2.post(f"{service.planso}/sandbox/knobs", json={**KNOBS, **changes})
+    answer = httpx2.post(f"{service.planso}/sandbox/knobs", json={**KNOBS, **changes}, verify=False)
     assert answer.status_code == 200, answer.text
 
 
