@@ -41,6 +41,7 @@ class OpenWorkshops:
         self._opening: dict[str, asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._refreshing = asyncio.Lock()
+        self._drained_until: float | None = None
 
     def __iter__(self) -> Iterator[WorkshopParts]:
         """Those that are open."""
@@ -74,7 +75,10 @@ class OpenWorkshops:
             async with lock:
                 parts = self.find_parts(name)
                 if parts is None:
-                    parts = self._open[name] = await self._build(self.directory.get(name))
+                    parts = await self._build(self.directory.get(name))
+                    if self._drained_until is not None:
+                        parts.outbox.drain(self._drained_until - monotonic())
+                    self._open[name] = parts
                     self._used_at[name] = monotonic()
                 return parts
         finally:
@@ -121,7 +125,8 @@ class OpenWorkshops:
                 self.begin_close(parts.name, "idle")
 
     def drain(self, seconds: float) -> None:
-        """Give writes in progress so many seconds; begin no others."""
+        """Give writes in progress so many seconds; begin no others, also in workshops that are opened from now on."""
+        self._drained_until = monotonic() + seconds
         for parts in self:
             parts.outbox.drain(seconds)
 
