@@ -29,7 +29,7 @@ from tests.command_line import command
 from tests.databases import Store, make_as_of, run_script
 from tests.service import running, settings_for
 from tests.store import counting
-from tests.store.samples import SHOP, at
+from tests.store.samples import at
 
 
 def one(path: Path, sql: str) -> object:
@@ -341,7 +341,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
 
 def refused(store: Store, key: str | None) -> bool:
     try:
-        return store.runner.run(Authenticator(store.installation, SHOP, clock.now).authenticate(key)) is None
+        return store.runner.run(Authenticator(store.installation, "default", clock.now).authenticate(key)) is None
     except NotAuthenticated:
         return True
 
@@ -374,7 +374,7 @@ def test_a_restore_does_not_reopen_the_api(sqlite_path: Path, tmp_path: Path) ->
         with closing(Store(url, workshop="default")) as store:
             assert [refused(store, one[1]) for one in made] == [True] * 3
             with pytest.raises(NotAuthenticated):
-                store.runner.run(Authenticator(store.installation, SHOP, clock.now).authenticate(None))
+                store.runner.run(Authenticator(store.installation, "default", clock.now).authenticate(None))
 
 
 def test_a_restore_keeps_write_stops(sqlite_path: Path, tmp_path: Path) -> None:
