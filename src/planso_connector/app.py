@@ -34,6 +34,7 @@ from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
 from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.pages.layout_cache import LayoutCache
 from planso_connector.rest import application
 from planso_connector.rest.application import ProcessFlows
 from planso_connector.rest.metrics import Metrics
@@ -200,6 +201,7 @@ async def _build(
             ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
         get_throttle=get_throttle,
+        layouts=LayoutCache(),
         wake_ups=wake_ups,
         forwarded_calls=forwarded_calls,
         wake_outbox=wake_outbox,

@@ -36,6 +36,7 @@ from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.pages.layout_cache import LayoutCache
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest.metrics import Metrics
@@ -63,6 +64,7 @@ class SharedParts:
     process_checks: Sequence[ProcessCheck]
     get_throttle: Callable[[str, Settings], Throttle]
     """The throttle of a PlanSo, by its address; the settings are for a new one."""
+    layouts: LayoutCache
     wake_ups: WakeUps
     forwarded_calls: ForwardedCalls
     wake_outbox: Callable[[str], None]
@@ -189,6 +191,7 @@ async def _build_basis(name: str, settings: Settings, access: PlansoAccess, shar
         on_login=on_login,
         on_exchange=on_exchange,
         before_send=access.before_send,
+        layouts=shared.layouts,
     )
     reader = OrderReader(database, planso, clock, parts=settings.connector_sync_parts)
     return _Basis(

@@ -40,8 +40,8 @@ from planso_connector.planso.http.transport import BeforeSend, ThrottledTranspor
 from planso_connector.planso.http.urls import get_base_path, get_origin, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
-from planso_connector.planso.pages.form_layout import FormLayouts
 from planso_connector.planso.pages.form_parser import Form, FormMissing
+from planso_connector.planso.pages.layout_cache import LayoutCache
 from planso_connector.planso.pages.parts_parser import parse_parts
 from planso_connector.planso.pages.tab_parser import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
@@ -70,7 +70,7 @@ class PlansoClient:
     BOARD_SIZE_FACTOR times as many. `already_rejected`: PlanSo rejected the password before this process began, so
     nothing is sent until `log_in`. `on_login` is awaited with each login that PlanSo decided, `on_exchange` is called
     after each request. `before_send` is called immediately before each request is sent, those of logins included, after
-    all waiting; if it raises a PlansoUnavailable, the request is not sent.
+    all waiting; if it raises a PlansoUnavailable, the request is not sent. `layouts` is shared with other clients.
     """
 
     def __init__(
@@ -87,13 +87,14 @@ class PlansoClient:
         on_login: OnLogin | None = None,
         on_exchange: OnExchange | None = None,
         before_send: BeforeSend | None = None,
+        layouts: LayoutCache | None = None,
     ) -> None:
         """Raises ValueError for an invalid URL."""
         self._base = parse_base_url(url, profile.paths.app)
         self._app = httpx2.URL(self._base + profile.paths.app)
         self._do = httpx2.URL(self._base + profile.paths.do)
         self._profile = profile
-        self._layouts = FormLayouts(profile)
+        self._layouts = layouts or LayoutCache()
         self._timeout = timeout
         self._max_response_bytes = max_answer
         self.throttle = throttle
@@ -161,6 +162,7 @@ class PlansoClient:
         return self._account.status
 
     async def aclose(self) -> None:
+        self._layouts.forget(self)
         await self._transport.aclose()
 
     # -- reading
@@ -192,7 +194,8 @@ class PlansoClient:
 
         def parse(response: httpx2.Response) -> Form:
             answer = require_object(parse_json(response), page)
-            form = replace(Form.parse(answer, self._profile, order_id, self._layouts), source=get_source(response))
+            layouts = self._layouts.get(self, self._profile)
+            form = replace(Form.parse(answer, self._profile, order_id, layouts), source=get_source(response))
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
             form.read_fields()  # here, in the parser's thread, because it takes long on a large form

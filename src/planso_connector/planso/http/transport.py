@@ -4,7 +4,8 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -21,6 +22,9 @@ from planso_connector.planso.http.urls import connect_locally
 BeforeSend = Callable[[], None]
 """Called immediately before a request is sent; raises a PlansoUnavailable where it must not be."""
 
+KEEP_ALIVE = 5.0
+"""Seconds that a connection is kept for another request."""
+
 _CONNECTION_LOST = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
@@ -30,6 +34,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
 
     `url`: PlanSo's. `total_timeout`: seconds for one request and its response. `max_bytes`: the largest response.
     `before_send` is called twice: in the request's slot, and once it has a connection, which may take long to open.
+    Connections are closed `keep_alive` seconds after the last request: httpx2 by itself closes them at the next one.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         total_timeout: float,
         max_bytes: int,
         before_send: BeforeSend | None = None,
+        keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self.request_count = 0
         self.proxy = _find_proxy(url)
@@ -49,6 +55,10 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         self._health = health
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
+        self._keep_alive = keep_alive
+        self._in_flight = 0
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._before_send = before_send
         self._trace = _call_before_headers(before_send) if before_send is not None else None
 
@@ -60,26 +70,52 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         """
         context = _load_tls_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         size = self._throttle.concurrency
-        limits = httpx2.Limits(max_connections=size, max_keepalive_connections=size)
+        limits = httpx2.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=self._keep_alive)
         if self.proxy is not None and not self.proxy.startswith(("http://", "https://")):
             kind = self.proxy.partition("://")[0]
             raise httpx2.UnsupportedProtocol(f"the proxy is a {kind} one; accepted: http:// and https:// ones")
         return httpx2.AsyncHTTPTransport(limits=limits, proxy=self.proxy, verify=context)
 
     async def aclose(self) -> None:
-        if "_transport" in vars(self):
-            await self._transport.aclose()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._close_connections()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    @contextmanager
+    def _keeping_connections(self) -> Iterator[None]:
+        """Inside, a request is in flight."""
+        self._in_flight += 1
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                loop = asyncio.get_running_loop()
+                self._close_timer = loop.call_later(self._keep_alive, self._close_connections)
+
+    def _close_connections(self) -> None:
+        transport: httpx2.AsyncHTTPTransport | None = vars(self).pop("_transport", None)
+        if transport is not None:
+            task = asyncio.create_task(transport.aclose(), name="close connections")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises PlansoTimeout where the throttle has no slot in time, ResponseTooLarge, and httpx2's errors."""
         info = get_info(request)
-        if info.is_retryable:
-            try:
-                return await self._send(request, ignores_lost_connection=True)
-            except _CONNECTION_LOST:
-                if info.has_response:
-                    raise
-        return await self._send(request)
+        with self._keeping_connections():
+            if info.is_retryable:
+                try:
+                    return await self._send(request, ignores_lost_connection=True)
+                except _CONNECTION_LOST:
+                    if info.has_response:
+                        raise
+            return await self._send(request)
 
     def _prepare(self, request: httpx2.Request) -> httpx2.Request:
         """The request as it is sent: to this machine where its host name says so, with that name in the header."""
