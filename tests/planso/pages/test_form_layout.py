@@ -16,6 +16,7 @@ from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.http.decoding import decode_content
 from planso_connector.planso.pages.form_layout import FormLayouts, describe_markup
 from planso_connector.planso.pages.form_parser import Form
+from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from tests.planso.conftest import PROFILE, client
@@ -38,13 +39,16 @@ def answer_of(content: str, functions: str = "") -> dict[str, Any]:
     return {"center": {"content": content}, "functions": functions}
 
 
-def read(answer: dict[str, Any], layouts: FormLayouts | None) -> object:
+def read(answer: dict[str, Any], layouts: FormLayouts | None, like: Form | None = None) -> object:
     """All that is read of a form, or why it can't be read."""
     try:
-        form = Form.parse(answer, PROFILE, 123, layouts)
+        return describe(Form.parse(answer, PROFILE, 123, layouts, like))
     except PageChanged as error:
         return str(error)
-    return describe_markup(form.markup), form.read_fields(), form.serialise()
+
+
+def describe(form: Form) -> object:
+    return describe_markup(form.markup), form.read_fields(), form.serialise(), take_snapshot(form)
 
 
 def vary(content: str, texts: list[str], flags: list[bool]) -> str:
@@ -141,6 +145,29 @@ def test_contents_that_are_markup_change_the_reading_as_in_full(value: str) -> N
         answer = answer_of(f"<form>{content}</form>")
         assert read(answer, layouts) == read(answer, None)
     assert layouts.hits >= 2
+
+
+def test_a_form_that_changed_in_one_control_shares_the_others() -> None:
+    """Its own reading and that of the form before it are what full ones give; controls that are equal are the same."""
+    layouts = FormLayouts(PROFILE)
+    names = [f"f[{number}]" for number in range(40)]
+
+    def answer(number: int, changed: str = "") -> dict[str, Any]:
+        fields = (FIELD.format(label=name, type="text", name=name, value=f"{name} {number}") for name in names)
+        person = FIELD.format(label="Fahrername", type="text", name="p", value=changed or f"Muster {number}")
+        return answer_of(f"<form>{person}{''.join(fields)}</form>")
+
+    for number in range(60):
+        Form.parse(answer(number), PROFILE, number, layouts)
+    before = Form.parse(answer(60), PROFILE, 123, layouts)
+    take_snapshot(before)
+    after = Form.parse(answer(60, "Zoë"), PROFILE, 123, layouts, before)
+
+    assert describe(before) == read(answer(60), None)
+    assert describe(after) == read(answer(60, "Zoë"), None)
+    pairs = zip(before.markup.controls, after.markup.controls, strict=True)
+    assert [old is new for old, new in pairs] == [False, *[True] * 40]
+    assert [label for label, _, _ in after.find_differences(before)] == ["Fahrername"]
 
 
 def test_only_the_last_of_several_checked_radio_buttons_is_checked() -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import httpx2
 
@@ -95,6 +96,8 @@ class PlansoClient:
         self._do = httpx2.URL(self._base + profile.paths.do)
         self._profile = profile
         self._layouts = layouts or LayoutCache()
+        self._forms_in_use: WeakValueDictionary[int | None, Form] = WeakValueDictionary()
+        """By order the last reading, while somebody holds it: the next one most often differs in few controls."""
         self._timeout = timeout
         self._max_response_bytes = max_answer
         self.throttle = throttle
@@ -194,8 +197,9 @@ class PlansoClient:
 
         def parse(response: httpx2.Response) -> Form:
             answer = require_object(parse_json(response), page)
-            layouts = self._layouts.get(self, self._profile)
-            form = replace(Form.parse(answer, self._profile, order_id, layouts), source=get_source(response))
+            layouts, like = self._layouts.get(self, self._profile), self._forms_in_use.get(order_id)
+            form = Form.parse(answer, self._profile, order_id, layouts, like)
+            form = self._forms_in_use[order_id] = replace(form, source=get_source(response))
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
             form.read_fields()  # here, in the parser's thread, because it takes long on a large form

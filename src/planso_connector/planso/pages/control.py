@@ -3,12 +3,15 @@ A form's controls and labels, and what they show. Source: the PlanSo protocol's 
 browser shows and sends.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from planso_connector.domain import values
 from planso_connector.domain.fields import FieldKind, Value
+from planso_connector.domain.saving.snapshot import ControlState
 from planso_connector.planso.pages.text import collapse_whitespace, is_placeholder, label_key
 
 NEVER_SENT_TYPES = frozenset({"submit", "button", "image", "reset", "file"})
@@ -71,6 +74,8 @@ class Control:
     """The section titles above it, the nearest first."""
     is_sent: bool = field(init=False)
     """Whether a browser may send it at all."""
+    state: ControlState | None = field(init=False, default=None, compare=False, repr=False)
+    """What snapshots say of it (`form_snapshot`), once one was taken: readings of one layout share controls."""
     selected_indexes: tuple[int, ...] = field(init=False, default=())
     """The chosen options as a browser shows them: without `selected` a select's first enabled one."""
 
@@ -79,7 +84,7 @@ class Control:
         if self.options:
             self.selected_indexes = self._find_selected()
 
-    def with_content(self, value: str, options: tuple[Option, ...], *, checked: bool) -> "Control":
+    def with_content(self, value: str, options: tuple[Option, ...], *, checked: bool) -> Control:
         """The same control with another content."""
         return Control(
             self.index, self.type, self.name, value, self.disabled, checked, self.multiple, self.is_list_box, options,

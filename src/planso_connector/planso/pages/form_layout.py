@@ -41,7 +41,8 @@ _MAX_SHAPES = 6_000
 _MAX_SEEN = 64
 
 _CONTENT_FIELDS = frozenset({"value", "checked", "options", "selected_indexes"})
-_STRUCTURE_FIELDS = tuple(f.name for f in fields(Control) if f.name not in _CONTENT_FIELDS)
+_CONTROL_FIELDS = tuple(field.name for field in fields(Control) if field.compare)
+_STRUCTURE_FIELDS = tuple(name for name in _CONTROL_FIELDS if name not in _CONTENT_FIELDS)
 
 LayoutKey = tuple[str, bool, bool, bool, bool, str]
 
@@ -59,8 +60,10 @@ class FormLayouts:
         """By a control's markup the same without its content."""
         self.hits = self.misses = 0
 
-    def read(self, content: str, functions: str = "", *, is_whole: bool = False) -> FormMarkup:
-        """As `parse_form_markup`. Raises PageTooLarge."""
+    def read(
+        self, content: str, functions: str = "", *, is_whole: bool = False, like: FormMarkup | None = None
+    ) -> FormMarkup:
+        """As `parse_form_markup`. `like`: an earlier reading that has most contents, too. Raises PageTooLarge."""
         source = prepare_source(content, functions, is_whole=is_whole)
         split = self._split(source)
         if split is None:
@@ -68,7 +71,7 @@ class FormLayouts:
             return read_markup(source).markup
         key, controls = split
         for layout in self._layouts.get(key, ()):
-            found = layout.read(controls, source)
+            found = layout.read(controls, source, like)
             if found is not None:
                 self.hits += 1
                 return found
@@ -123,6 +126,14 @@ class _Known(NamedTuple):
     entries: tuple[FormEntry, ...]
 
 
+class LayoutContents(NamedTuple):
+    """`texts`: the controls' markup in turn; `known`: what was read of it, by the control's index."""
+
+    layout: "_Layout"
+    texts: Sequence[str]
+    known: Sequence[_Known]
+
+
 class _EntryPlan(NamedTuple):
     """
     An entry of the layout's form. `control` is the index of its control, `place` its place among the labels that name
@@ -163,33 +174,40 @@ class _Layout:
         self._known: list[dict[str, _Known]] = [{} for _ in self.slots]
         self._unknown_counts = [0] * len(self.slots)
 
-    def read(self, controls: Sequence[str], source: FormSource) -> FormMarkup | None:
+    def read(self, controls: Sequence[str], source: FormSource, like: FormMarkup | None = None) -> FormMarkup | None:
         """The form with these contents; None where it has to be read in full."""
         if any(controls[place] != text for place, text in self.fixed.items()) or not self.bounds.hold(source.html):
             return None
+        earlier = like.contents if like is not None else None
+        if earlier is not None and earlier.layout is not self:
+            earlier = None
         by_index = self._first.copy()
         missing: list[int] = []
         for place, (index, known, text) in enumerate(zip(self.slots, self._known, controls, strict=True)):
             if index is None:
                 continue
             found = known.get(text)
-            if found is None:
-                missing.append(place)
-            else:
+            if found is not None:
                 by_index[index] = found
+            elif earlier is not None and earlier.texts[place] == text:
+                by_index[index] = earlier.known[index]
+            else:
+                missing.append(place)
         if missing and not self._read_missing(controls, missing, by_index, has_form_feeds=source.has_form_feeds):
             return None
         for group in self.radio_groups:
             if sum(by_index[index].control.checked for index in group) > 1:
                 return None  # a browser unchecks all but the last
-        return self._compose([known.control for known in by_index], by_index)
+        return self._compose(LayoutContents(self, controls, by_index))
 
-    def _compose(self, controls: Sequence[Control], known: Sequence[_Known]) -> FormMarkup:
+    def _compose(self, contents: LayoutContents) -> FormMarkup:
+        known = contents.known
+        controls = tuple(found.control for found in known)
         entries = tuple(
             known[plan.control].entries[plan.place] if plan.place >= 0 else _copy_entry(plan.entry, controls)
             for plan in self._entries
         )
-        return FormMarkup(tuple(controls), entries, self.markup.copied_ids, self.field_plan)
+        return FormMarkup(controls, entries, self.markup.copied_ids, self.field_plan, contents)
 
     def _read_missing(
         self, controls: Sequence[str], places: Sequence[int], by_index: list[_Known], *, has_form_feeds: bool
@@ -316,7 +334,7 @@ def _group_radios(reading: ReadMarkup) -> list[list[int]]:
 
 def describe_markup(markup: FormMarkup) -> object:
     """All that a form's markup says, for comparing two readings of it."""
-    controls = [tuple(getattr(control, field.name) for field in fields(Control)) for control in markup.controls]
+    controls = [tuple(getattr(control, name) for name in _CONTROL_FIELDS) for control in markup.controls]
     return controls, [_describe_entry(entry) for entry in markup.entries], markup.copied_ids
 
 

@@ -55,13 +55,19 @@ class Form:
 
     @classmethod
     def parse(
-        cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None, layouts: FormLayouts | None = None
+        cls,
+        answer: Mapping[str, Any],
+        profile: Profile,
+        order_id: int | None,
+        layouts: FormLayouts | None = None,
+        like: Form | None = None,
     ) -> Form:
         """
         Parse PlanSo's JSON answer `{"center": {"content": "<html>"}, "functions": "<script>"}`; the content may be an
         object or a list of tabs, which are read as one page.
 
-        `layouts`: those of earlier readings with this profile; they change nothing but the time it takes.
+        `layouts`: those of earlier readings with this profile; `like`: an earlier reading of this order. They change
+        nothing but the time it takes.
 
         An empty content is a blank form without labels, as for an order that does not exist. Raises PageChanged where
         the answer holds no content, or one without any labelled control.
@@ -75,8 +81,12 @@ class Form:
         content = "".join(pages)
         scripts = "\n;".join(answer[key] for key in _SCRIPT_MEMBERS if isinstance(answer.get(key), str))
         try:
-            parse_markup = parse_form_markup if layouts is None else layouts.read
-            markup = parse_markup(content, scripts, is_whole=len(pages) > 1)
+            is_whole = len(pages) > 1
+            if layouts is None:
+                markup = parse_form_markup(content, scripts, is_whole=is_whole)
+            else:
+                earlier = like.markup if like is not None else None
+                markup = layouts.read(content, scripts, is_whole=is_whole, like=earlier)
         except RecursionError as error:
             raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not markup.entries and content.strip():

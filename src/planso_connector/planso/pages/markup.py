@@ -24,6 +24,7 @@ from planso_connector.planso.pages.text import label_key, unescape_markup
 
 if TYPE_CHECKING:
     from planso_connector.planso.pages.field_plan import FieldPlan
+    from planso_connector.planso.pages.form_layout import LayoutContents
 
 MAX_RADIO_BUTTONS = 50_000
 """Radio buttons of all labels together."""
@@ -55,6 +56,8 @@ class FormMarkup:
     copied_ids: tuple[str, ...] = ()
     field_plan: FieldPlan | None = None
     """How its fields are read, where its layout is known."""
+    contents: LayoutContents | None = None
+    """What its layout was filled with, where it is known."""
 
 
 class FormSource(NamedTuple):

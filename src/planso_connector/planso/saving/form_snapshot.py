@@ -45,7 +45,7 @@ class FormColumns:
     @cached_property
     def states(self) -> Snapshot:
         """The state of each column as the form was read."""
-        return {name: _build_state(name, column, {}) for name, column in self._columns.items()}
+        return {name: _read_state(name, column) for name, column in self._columns.items()}
 
     def apply_plan(self, plan: ChangePlan) -> Snapshot:
         """The state of each column as the plan would send it: only those with a new value differ."""
@@ -86,6 +86,16 @@ def _index_labels(entries: Sequence[FormEntry]) -> tuple[dict[int, FormEntry], d
         for control in entry.controls:
             by_control.setdefault(control.index, entry)
     return by_control, label_indexes
+
+
+def _read_state(name: str, column: _Column) -> ControlState:
+    """The state as it was read, remembered where one control has the name."""
+    first = column.controls[0]
+    if len(column.controls) > 1:
+        return _build_state(name, column, {})
+    if first.state is None:
+        first.state = _build_state(name, column, {})
+    return first.state
 
 
 def _build_state(name: str, column: _Column, new_values: Mapping[int, ControlValue]) -> ControlState:
