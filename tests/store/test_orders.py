@@ -13,6 +13,7 @@ from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.domain.order import Order
+from planso_connector.domain.saving.identity import IDENTITY_FIELDS
 from planso_connector.store import last_seen, operations, orders
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.last_seen import LastSeen
@@ -42,6 +43,10 @@ def test_an_order_comes_back_as_it_was_saved(store: Store) -> None:
     expected = {field.path: kept.values.get(field.path) for field in MIRRORED}
     assert loaded == replace(kept, values=expected)
     assert type(loaded.values["vehicle_details.all_details"]) is bool
+    identifying = store.read(lambda tx: orders.load_identifying(tx, 123))
+    assert identifying == {path: loaded.values[path] for path in IDENTITY_FIELDS}
+    assert any(identifying.values())
+    assert store.read(lambda tx: orders.load_identifying(tx, 124)) is None
     assert store.read(lambda tx: orders.load(tx, 124)) is None
     assert store.read(lambda tx: orders.get(tx, 124)) is None
 

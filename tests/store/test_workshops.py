@@ -39,6 +39,7 @@ from tests.store.samples import OTHER_SHOP, SHOP, at, order
 READS: dict[str, Callable[[Transaction], Any]] = {
     "get": lambda tx: orders.get(tx, ID),
     "load": lambda tx: orders.load(tx, ID),
+    "load_identifying": lambda tx: orders.load_identifying(tx, ID),
     "parts_of": lambda tx: orders.get_parts(tx, ID),
     "ids": lambda tx: (orders.list_ids(tx), orders.list_ids(tx, archived=True)),
     "is_any": orders.has_any,

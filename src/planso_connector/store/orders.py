@@ -10,8 +10,10 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, 
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import CLOCK_TOLERANCE, Instant, format_instant, parse_instant
+from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.order import Order, OrderDocument, is_waiting_for_parts
 from planso_connector.domain.part import Part
+from planso_connector.domain.saving.identity import IDENTITY_FIELDS
 from planso_connector.store import erasure_log, history, lookup_keys
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
@@ -99,6 +101,7 @@ _GET = (
 _LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_state", "missing_parts"], *_HELD).where(
     *_IS
 )
+_LOAD_IDENTIFYING = select(*(orders.c[BY_PATH[path].column] for path in IDENTITY_FIELDS)).where(*_IS)
 
 _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
@@ -270,6 +273,12 @@ def load(tx: Transaction, order_id: int) -> Order | None:
     """The order with its parts, as it was saved; `values` has the mirrored fields. Also if it is deleted."""
     found = tx.fetch_all(_LOAD, of_id=order_id)
     return order_from_row(found[0], get_parts(tx, order_id)) if found else None
+
+
+def load_identifying(tx: Transaction, order_id: int) -> dict[str, Value] | None:
+    """The values of IDENTITY_FIELDS by path, as `load` gives them, without reading the rest of the order."""
+    found = tx.fetch_all(_LOAD_IDENTIFYING, of_id=order_id)
+    return {path: found[0][BY_PATH[path].column] for path in IDENTITY_FIELDS} if found else None
 
 
 def get_parts(tx: Transaction, order_id: int) -> list[Part]:

@@ -272,12 +272,11 @@ class WriteService:
         if operation.order_id is None:
             return None
         operations.lock_order(tx, operation.order_id)
-        mirrored = orders.load(tx, operation.order_id)
+        held = orders.load_identifying(tx, operation.order_id)
         undone = operations.get(tx, operation.undoes) if operation.undoes is not None else None
-        pending = operations.list_pending(tx, operation.order_id) if mirrored is not None else []
+        pending = operations.list_pending(tx, operation.order_id) if held is not None else []
         requested = [*(earlier.requested for earlier in pending), operation.requested]
-        held = mirrored.values if mirrored is not None else {}
-        return build_identity(held, requested, undone.identity if undone is not None else None)
+        return build_identity(held or {}, requested, undone.identity if undone is not None else None)
 
     def _load_base(self, tx: Transaction, operation: Operation, request: WriteRequest) -> dict[str, Value] | None:
         """
