@@ -11,7 +11,6 @@ wall-clock times multiplied by requests in flight: the speed at an equal load on
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import statistics
 import tempfile
@@ -25,6 +24,7 @@ from pydantic import SecretStr
 from bench import plain
 from bench.processes import planso
 from planso_connector import app, logs
+from planso_connector.commands import console
 from planso_connector.settings import Settings
 from planso_connector.store.sync_runs import StoredRun, Trigger
 
@@ -102,7 +102,7 @@ async def _measure_unchanged(url: str, folder: str) -> str:
 def measure_full_sync() -> str:
     logs.configure("error", [])
     with tempfile.TemporaryDirectory() as folder, planso(ORDERS, LATENCY) as url:
-        run, took, cpu, ids = asyncio.run(_measure_first_run(url, folder))
+        run, took, cpu, ids = console.run(_measure_first_run(url, folder))
         requesting = _measure_requests(url, ids[:REQUESTED_ORDERS]) / REQUESTED_ORDERS * run.done
         script = _measure_script(url, folder, ids[:SCRIPT_ORDERS]) / SCRIPT_ORDERS * run.done
     bound = run.requests * LATENCY / IN_FLIGHT
@@ -121,4 +121,4 @@ def measure_full_sync() -> str:
 def measure_unchanged_sync() -> str:
     logs.configure("error", [])
     with tempfile.TemporaryDirectory() as folder, planso(10_000, 0.0) as url:
-        return asyncio.run(_measure_unchanged(url, folder))
+        return console.run(_measure_unchanged(url, folder))
