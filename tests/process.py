@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -40,7 +40,8 @@ class ConnectorProcess:
     A running `planso-connector serve`. `http` is a client of it.
 
     `stderr`: file descriptor for its log, in place of the file that `log` reads. `before`: called in the new process
-    before it becomes the connector. `is_new_interpreter`: not a fork of a process that has the libraries.
+    before it becomes the connector. `is_new_interpreter`: not a fork of a process that has the libraries. `prefix`: a
+    command that runs it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ConnectorProcess:
         stderr: int = subprocess.STDOUT,
         before: Callable[[], None] | None = None,
         is_new_interpreter: bool = False,
+        prefix: Sequence[str] = (),
     ) -> None:
         self._port = port or free_port()
         self._log = folder / f"log-{self._port}.txt"
@@ -61,9 +63,9 @@ class ConnectorProcess:
         command, whole = ("serve", *arguments), {**os.environ, **settings, **environment}
         self.process: subprocess.Popen[bytes] | preloaded.ForkedProcess
         with self._log.open("ab") as log:
-            if is_new_interpreter or before is not None or preloaded.concerns_interpreter(environment):
+            if is_new_interpreter or prefix or before is not None or preloaded.concerns_interpreter(environment):
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "planso_connector", *command],
+                    [*prefix, sys.executable, "-m", "planso_connector", *command],
                     env=whole,
                     cwd=folder,
                     stdout=log,

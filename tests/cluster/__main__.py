@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from random import randrange
 
 from tests.cluster.faults import FAULTS, Event, Fault, inject
 from tests.cluster.isolation import INSIDE, can_use_namespaces, clean_up_at_sigterm, run_isolated
+from tests.cluster.leases import run_leases
 from tests.cluster.observers import Observers, Sample, TimedCaller
 from tests.cluster.programs import Programs, ProgramsMissing, install
 from tests.cluster.report import console, print_events, print_messages, print_totals
@@ -36,6 +38,8 @@ PAUSE = 0.3
 """Seconds between two writes of a caller."""
 CALM = 4.0
 """Seconds before the first fault, and between two."""
+CLOCK_JUMP = 2.0
+"""Seconds; Patroni compares when a server says that it started with when its process did, within 3 s."""
 MAX_WRITES = 3000
 """Writes that a caller sends at most."""
 
@@ -46,6 +50,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=None, help="the same seed draws the same writes")
     parser.add_argument("--faults", default=",".join(names), help=f"some of {','.join(names)}, in any order")
     parser.add_argument("--route", choices=("pooler", "hosts", "mixed"), default="pooler", help="to the database")
+    parser.add_argument(
+        "--scenario", choices=("failover", "leases"), default="failover", help="leases: kill connectors"
+    )
+    parser.add_argument("--workshops", type=int, default=20, help="of the scenario leases")
+    parser.add_argument("--kills", type=int, default=20, help="of the scenario leases")
     parser.add_argument("--install", action="store_true", help="install what is missing with apt-get, as root")
     parser.add_argument("--plain", action="store_true", help="without namespaces, as where root is not to be had")
     options = parser.parse_args(arguments)
@@ -55,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.install:
             install()
-        programs = Programs.find()
+        programs = Programs.find() if options.scenario == "failover" else None
     except ProgramsMissing as error:
         console.print(f"[red]Nothing was tried.[/] {error}")
         return 2
@@ -63,9 +72,17 @@ def main(arguments: Sequence[str]) -> int:
         return _start(arguments, is_plain=options.plain)
     clean_up_at_sigterm()
     seed = randrange(1_000_000) if options.seed is None else options.seed
-    faults = [fault for name in options.faults.split(",") for fault in FAULTS if fault.name == name]
-    console.print(f"seed {seed}; faults: {options.faults}; route: {options.route}")
-    broken = run(programs, options.route, seed, faults)
+    offset = time.time() - time.monotonic()
+    if programs is None:
+        console.print(f"seed {seed}")
+        broken = run_leases(seed, options.workshops, options.kills)
+    else:
+        faults = [fault for name in options.faults.split(",") for fault in FAULTS if fault.name == name]
+        console.print(f"seed {seed}; faults: {options.faults}; route: {options.route}")
+        broken = run(programs, options.route, seed, faults)
+    jumped = time.time() - time.monotonic() - offset
+    if abs(jumped) > CLOCK_JUMP:
+        console.print(f"This machine's clock jumped by {jumped:.0f} s: Patroni takes running servers for others then.")
     console.print(f"[red]{len(broken)} laws do not hold; seed {seed}[/]" if broken else "every law holds")
     return 1 if broken else 0
 

@@ -56,7 +56,7 @@ def run_isolated(command: Sequence[str], *, use_namespaces: bool) -> int:
     environment = {**os.environ, INSIDE: "namespaces" if use_namespaces else "plain"}
     if use_namespaces:
         # A shell is the first process, since it reaps those whose parent has ended; Patroni takes a zombie for alive.
-        shell = ("sh", "-c", '"$@"; exit $?', "sh")
+        shell = ("sh", "-c", 'ip link set lo up; "$@"; exit $?', "sh")
         unshare = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         command = (*unshare, *shell, *command)
     process = subprocess.Popen(

@@ -61,7 +61,7 @@ class NamespaceNetwork:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        _ip(f"link set lo up; link add {_BRIDGE} address {_BRIDGE_MAC} type bridge forward_delay 0 mcast_snooping 0")
+        _ip(f"link add {_BRIDGE} address {_BRIDGE_MAC} type bridge forward_delay 0 mcast_snooping 0")
         _ip(f"address add {self.host}/24 dev {_BRIDGE}; link set {_BRIDGE} up")
 
     def add_place(self, number: int, etcd: Address) -> Place:
