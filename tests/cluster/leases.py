@@ -31,6 +31,7 @@ from planso_connector.sandbox import Sandboxes
 from planso_connector.store.maintenance import migrate
 from tests.cluster.isolation import INSIDE
 from tests.cluster.report import console, count_doubled, count_lost
+from tests.cluster.timeline import summarize
 from tests.databases import running_server
 from tests.laws import LAWS, Evidence, environment, no_create_happened_twice, wait_until_all_settled
 from tests.many_workshops import make_key, register, settings_for_workshops
@@ -214,7 +215,8 @@ def _check_laws(
     callers: dict[str, list[TimedWrites]],
     first: dict[str, dict[int, dict[str, str]]],
 ) -> list[str]:
-    broken, totals, states, silences = list[str](), Counter[str](), Counter[str](), list[float]()
+    broken, totals, silences = list[str](), Counter[str](), list[float]()
+    states, messages = Counter[str](), Counter[str]()
     for name, key in installation.keys.items():
         connector = WorkshopAt(installation.connectors[0], key)
         try:
@@ -230,6 +232,9 @@ def _check_laws(
             except AssertionError as error:
                 broken.append(f"{name}: {law.__name__.replace('_', ' ')}: {str(error)[:500]}")
         states.update(operation["state"] for operation in evidence.operations)
+        messages.update(
+            summarize(operation["message"]) for operation in evidence.operations if operation["state"] != "confirmed"
+        )
         accepted = [instant for caller in callers[name] for instant in caller.accepted]
         silences += _measure_silences(evidence, accepted)
         totals += Counter(accepted=len(accepted), lost=count_lost(evidence), doubled=count_doubled(evidence))
@@ -238,6 +243,8 @@ def _check_laws(
     shared = installation.sandboxes.find_shared_use()
     broken += [f"{name}: sessions of two processes at once: {pairs}"[:500] for name, pairs in shared.items()]
     _print(installation, totals, states, silences, len(shared))
+    for words, count in messages.most_common():
+        console.print(f"{count} x {words}", markup=False)
     for words in broken:
         console.print(f"FAILED {words}", markup=False)
     return broken
