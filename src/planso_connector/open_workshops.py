@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from time import monotonic
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -38,7 +39,7 @@ class OpenWorkshops:
         self._on_changed = on_changed
         self._open: dict[str, WorkshopParts] = {}
         self._used_at: dict[str, float] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closing: set[asyncio.Task[None]] = set()
         self._refreshing = asyncio.Lock()
         self._drained_until: float | None = None
@@ -70,20 +71,27 @@ class OpenWorkshops:
 
     async def open_parts(self, name: str) -> WorkshopParts:
         """Build the workshop unless it is open. Raises NotFound, StoreUnavailable."""
-        lock = self._opening.setdefault(name, asyncio.Lock())
-        try:
-            async with lock:
-                parts = self.find_parts(name)
-                if parts is None:
-                    parts = await self._build(self.directory.get(name))
-                    if self._drained_until is not None:
-                        parts.outbox.drain(self._drained_until - monotonic())
-                    self._open[name] = parts
-                    self._used_at[name] = monotonic()
+        lock = self._opening.get(name)
+        if lock is None:
+            lock = self._opening[name] = asyncio.Lock()
+        async with lock:
+            parts = self.find_parts(name)
+            if parts is None:
+                parts = await self._build_current(name)
+                if self._drained_until is not None:
+                    parts.outbox.drain(self._drained_until - monotonic())
+                self._open[name] = parts
+                self._used_at[name] = monotonic()
+            return parts
+
+    async def _build_current(self, name: str) -> WorkshopParts:
+        """As the registry has it now: it may be changed, paused or removed while it is built."""
+        while True:
+            served = self.directory.get(name)
+            parts = await self._build(served)
+            if name in self.directory and self.directory.get(name) is served:
                 return parts
-        finally:
-            if not lock.locked():
-                self._opening.pop(name, None)
+            await parts.close()
 
     def find_open(self, name: str) -> WorkshopFlows | None:
         parts = self.find_parts(name)
@@ -105,6 +113,7 @@ class OpenWorkshops:
     def begin_close(self, name: str, reason: str) -> None:
         """Close a workshop, if it is open. Who asks for it meanwhile opens it anew."""
         parts = self._open.pop(name, None)
+        self._used_at.pop(name, None)
         if parts is not None:
             log.info("workshop_closed", workshop=name, reason=reason)
             task = asyncio.create_task(self._close(parts), name=f"close {name}")
@@ -113,7 +122,8 @@ class OpenWorkshops:
 
     async def _close(self, parts: WorkshopParts) -> None:
         await parts.close()
-        if parts.name not in self._open:
+        opened_anew = self._open.get(parts.name)
+        if opened_anew is None or opened_anew.access.address != parts.access.address:
             await parts.access.release()
 
     def close_idle(self) -> None:

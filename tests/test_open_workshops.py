@@ -1,0 +1,116 @@
+"""The workshops of a process: opened as the registry has them now, and closed with all that they hold."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from planso_connector.app import Connector, open_connector
+from planso_connector.domain.errors import NotFound
+from planso_connector.flows.operating.workshops import NewWorkshop, WorkshopChanges
+from planso_connector.open_workshops import OpenWorkshops
+from planso_connector.settings import Settings
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.workshop_directory import ServedWorkshop
+from planso_connector.workshop_parts import WorkshopParts
+from tests.service import wait_until_async
+
+NAME = "reit"
+NOWHERE = "http://127.0.0.1:9"
+"""Nobody listens there."""
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def built(tmp_path: Path) -> AsyncIterator[Connector]:
+    """A connector with one registered workshop, without workers."""
+    settings = Settings(
+        _env_file=None,
+        connector_database_url=f"sqlite:///{tmp_path}/connector.db",
+        connector_secrets_key=SecretStr(Fernet.generate_key().decode()),
+        planso_url=NOWHERE,
+        planso_user="anna",
+        planso_password=SecretStr("geheim"),
+    )
+    async with open_connector(settings) as connector:
+        await connector.registry.add(NewWorkshop(NAME, NOWHERE, "anna", "geheim"))
+        await connector.workshops.refresh()
+        yield connector
+
+
+class SlowBuild:
+    """Builds workshops as the connector does, but ends the first build only once `may_end` is set."""
+
+    def __init__(self, built: Connector) -> None:
+        self._built = built
+        self.has_begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.workshops = OpenWorkshops("default", built.workshops.directory, self._build)
+
+    async def _build(self, served: ServedWorkshop) -> WorkshopParts:
+        self._built.workshops.begin_close(served.name, "for the test")
+        parts = await self._built.workshops.open_parts(served.name)
+        self.has_begun.set()
+        await self.may_end.wait()
+        return parts
+
+
+async def test_a_workshop_that_is_paused_while_it_is_opened_sends_nothing(built: Connector) -> None:
+    """What was built from the registry as it was before is not used."""
+    slow = SlowBuild(built)
+    opening = asyncio.create_task(slow.workshops.open_parts(NAME))
+    await slow.has_begun.wait()
+    await built.registry.pause(NAME)
+    await slow.workshops.refresh()
+    slow.may_end.set()
+
+    parts = await opening
+
+    assert parts.access is built.workshops.directory.get(NAME).access
+    assert "paused" in parts.access.refusal
+
+
+async def test_a_workshop_that_is_removed_while_it_is_opened_is_not_there(built: Connector) -> None:
+    """Nothing of it stays open."""
+    slow = SlowBuild(built)
+    opening = asyncio.create_task(slow.workshops.open_parts(NAME))
+    await slow.has_begun.wait()
+    await built.registry.remove(NAME)
+    await slow.workshops.refresh()
+    slow.may_end.set()
+
+    with pytest.raises(NotFound):
+        await opening
+
+    assert list(slow.workshops) == []
+
+
+async def test_a_workshop_with_another_address_gives_up_the_lease_of_the_old_one(built: Connector) -> None:
+    """Although it is open again, at the other address, before it is closed at the old one."""
+    parts = await built.workshops.open_parts(NAME)
+    assert await parts.access.acquire()
+    await built.registry.change(NAME, WorkshopChanges(planso_url="http://127.0.0.1:19", password="geheim"))
+    may_write = threading.Event()
+
+    def hold(_: Transaction) -> None:
+        may_write.wait()
+
+    holding = asyncio.create_task(built.database.write(hold))  # closing a workshop writes, opening one only reads
+    await built.workshops.refresh()
+    anew = await built.workshops.open_parts(NAME)
+    may_write.set()
+    await holding
+
+    await wait_until_async(lambda: not parts.access.is_held, "the lease of the old address is released")
+    assert anew.access.address != parts.access.address
