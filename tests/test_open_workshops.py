@@ -11,10 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from planso_connector.app import Connector, open_connector
-from planso_connector.domain.errors import NotFound
+from planso_connector.app import Connector, open_connector, run_workers
+from planso_connector.domain.errors import NotFound, PlansoUnavailable
 from planso_connector.flows.operating.workshops import NewWorkshop, WorkshopChanges
 from planso_connector.open_workshops import OpenWorkshops
+from planso_connector.sandbox import Sandboxes
 from planso_connector.settings import Settings
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.workshop_directory import ServedWorkshop
@@ -114,3 +115,37 @@ async def test_a_workshop_with_another_address_gives_up_the_lease_of_the_old_one
 
     await wait_until_async(lambda: not parts.access.is_held, "the lease of the old address is released")
     assert anew.access.address != parts.access.address
+
+
+async def test_a_mirror_is_filled_once_a_wrong_password_is_corrected(built: Connector) -> None:
+    """Filling it goes on with what the registry has, not with what it had when filling began."""
+    sandboxes = Sandboxes(("mueller",), orders=2)
+    account = sandboxes.installation("mueller")
+    with sandboxes.serve() as planso:
+        address = planso + sandboxes.path("mueller")
+        await built.registry.add(NewWorkshop("mueller", address, account.username, "falsch", account.table_id))
+        filled: list[str] = []
+        async with run_workers(built, filled.append):
+
+            def find_login_state() -> str:
+                parts = built.workshops.find_parts("mueller")
+                return parts.planso.login_status.state if parts is not None else ""
+
+            await wait_until_async(lambda: find_login_state() == "rejected", "PlanSo rejects the password")
+            await built.registry.change("mueller", WorkshopChanges(password=account.password))
+            await wait_until_async(lambda: find_login_state() == "logged_in", "the other password is tried")
+            await wait_until_async(lambda: filled == ["mueller"], "the mirror is filled")
+
+
+async def test_a_closed_workshop_sends_nothing(built: Connector) -> None:
+    """Who still has its client, a sync for example, can't open a new connection with it."""
+    parts = await built.workshops.open_parts(NAME)
+    assert await parts.access.acquire()
+    built.workshops.begin_close(NAME, "for the test")
+    await wait_until_async(lambda: not parts.access.is_held, "it is closed")
+    await parts.access.acquire()
+
+    with pytest.raises(PlansoUnavailable, match="nothing was sent"):
+        await parts.planso.read_board()
+
+    assert parts.planso.request_count == 0

@@ -9,7 +9,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.flows.operating.heartbeat import Heartbeat
-from planso_connector.flows.syncing.sync import is_mirror_empty
+from planso_connector.flows.syncing.sync import Sync, is_mirror_empty
 from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.store.engine.database import Database
 from planso_connector.store.sync_runs import Trigger
@@ -59,18 +59,24 @@ class ScheduledSyncs:
 
     async def _fill(self, name: str, beat: Heartbeat) -> bool:
         """Whether the mirror was empty."""
-        async with self._slot():
-            if not await is_mirror_empty(self._database.for_workshop(name)):
-                return False
+        database = self._database.for_workshop(name)
+
+        async def is_empty() -> bool:
+            return await is_mirror_empty(database)
+
+        async def open_sync() -> Sync | None:
             while not await self._workshops.directory.get(name).access.acquire():
                 beat(2 * RETRY_INTERVAL)
                 await asyncio.sleep(RETRY_INTERVAL)  # another process fills it
-                if not await is_mirror_empty(self._database.for_workshop(name)):
-                    return True
-            parts = await self._workshops.open_parts(name)
-            await startup.fill_mirror(parts.sync, beat)
-        self.on_filled(name)
-        return True
+                if not await is_empty():
+                    return None
+            return (await self._workshops.open_parts(name)).sync
+
+        async with self._slot():
+            was_empty = await startup.fill_mirror(is_empty, open_sync, beat)
+        if was_empty:
+            self.on_filled(name)
+        return was_empty
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

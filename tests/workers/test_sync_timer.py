@@ -261,6 +261,31 @@ async def test_an_empty_mirror_is_filled_at_night(is_empty: bool) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_changed_workshop_is_filled_anew() -> None:
+    """A filling that never ends, because of what the workshop was, does not keep it from being filled as it is now."""
+    passing = Passing(FRIDAY, until=HOUR)
+    syncs = Syncs(passing)
+    fillings: list[asyncio.Event] = []
+
+    async def start(_: str, beat: Heartbeat) -> None:
+        await syncs(beat)
+
+    async def fill(_: str, __: Heartbeat) -> bool:
+        fillings.append(asyncio.Event())
+        if len(fillings) == 1:
+            built.set_schedule(SHOP, ALWAYS, 5 * MINUTE, at_once=True)
+            await fillings[0].wait()
+        return True
+
+    built = SyncTimer(start, fill, passing.clock, dice=Random(7), sleep=passing.sleep)
+    built.set_schedule(SHOP, ALWAYS, 5 * MINUTE, at_once=True)
+    await until_over(passing, built)
+
+    assert len(fillings) == 2
+    assert len(syncs.began) > 5
+
+
+@pytest.mark.anyio
 async def test_the_next_run_is_known_between_runs_only() -> None:
     """`next_run_at` is None before `run`, during a sync and after the end; between syncs it is the next start."""
     passing = Passing(FRIDAY, until=HOUR)

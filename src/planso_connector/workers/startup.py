@@ -46,19 +46,23 @@ async def retry_until_done(
         pause = min(pause * 2, MAX_RETRY_DELAY)
 
 
-async def fill_mirror(sync: Sync, beat: Heartbeat) -> bool:
+async def fill_mirror(
+    is_empty: Callable[[], Awaitable[bool]], open_sync: Callable[[], Awaitable[Sync | None]], beat: Heartbeat
+) -> bool:
     """
-    Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync. Returns
-    whether the mirror was empty before.
+    Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync. Each run
+    is by the sync that `open_sync` gives then; None: another process fills the mirror. Returns whether it was empty.
     """
     was_empty = False
 
     async def step() -> bool:
         nonlocal was_empty
-        if not await sync.is_mirror_empty():
+        if not await is_empty():
             return True
         was_empty = True
-        await sync.run(Trigger.START, beat=beat)
+        sync = await open_sync()
+        if sync is not None:
+            await sync.run(Trigger.START, beat=beat)
         return False
 
     await retry_until_done(step, "mirror_not_filled", beat)

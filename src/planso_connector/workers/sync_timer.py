@@ -39,10 +39,15 @@ class _Schedule:
     due: datetime | None = None
     """None while it is not planned: during a sync, or without an interval."""
     jitter: float = 0.0
-    is_running: bool = False
+    run: asyncio.Task[None] | None = None
+    """The sync in progress."""
     heartbeat_at: float = 0.0
     """`time.monotonic`; the sync in progress is stuck if it has sent no other heartbeat within `heartbeat_within`."""
     heartbeat_within: float = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        return self.run is not None
 
     def beat(self, within: float) -> None:
         self.heartbeat_at, self.heartbeat_within = monotonic(), within
@@ -87,19 +92,26 @@ class SyncTimer:
     def set_schedule(self, workshop: str, hours: SyncHours, interval: timedelta, *, at_once: bool = False) -> None:
         """
         Add a workshop, or change its schedule. `at_once`: its mirror may be empty, and is filled now, in whatever
-        hours. An interval of zero: no schedule.
+        hours. An interval of zero: no schedule. A run of the schedule as it was is not waited for any more.
         """
         # As if a sync had ended an interval ago.
         schedule = _Schedule(hours, interval, self._clock() - interval, at_once)
         known = self._schedules.get(workshop)
         if known is not None:
-            schedule.is_running, schedule.ended = known.is_running, known.ended
+            schedule.ended = known.ended
+            self._cancel(known)
         self._schedules[workshop] = schedule
         self._is_changed.set()
 
     def remove(self, workshop: str) -> None:
-        """A sync in progress goes on."""
-        self._schedules.pop(workshop, None)
+        """A run in progress is not waited for any more."""
+        known = self._schedules.pop(workshop, None)
+        if known is not None:
+            self._cancel(known)
+
+    def _cancel(self, schedule: _Schedule) -> None:
+        if schedule.run is not None:
+            schedule.run.cancel()
 
     def next_run_at(self, workshop: str) -> datetime | None:
         """UTC. None during a sync, whose end decides when the next one starts, and without a schedule."""
@@ -166,37 +178,36 @@ class SyncTimer:
 
     def _begin(self, workshop: str, schedule: _Schedule) -> None:
         run_sync = self._run_first if schedule.at_once else self._run_sync
-        schedule.is_running, schedule.at_once, schedule.due = True, False, None
+        schedule.at_once, schedule.due = False, None
         schedule.beat(FIRST_HEARTBEAT_WITHIN)
-        run = asyncio.create_task(run_sync(workshop, schedule.beat), name=f"scheduled sync {workshop}")
+        run = asyncio.create_task(run_sync(workshop, schedule), name=f"scheduled sync {workshop}")
+        schedule.run = run
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 
-    async def _run_first(self, workshop: str, beat: Heartbeat) -> None:
+    async def _run_first(self, workshop: str, schedule: _Schedule) -> None:
         structlog.contextvars.bind_contextvars(workshop=workshop)
         has_synced = False
         try:
-            has_synced = await self._fill(workshop, beat)
+            has_synced = await self._fill(workshop, schedule.beat)
         except Exception as error:  # noqa: BLE001 - as below
             log.warning("mirror_not_filled", workshop=workshop, error=type(error).__name__)
         finally:
-            self._end(workshop, has_synced=has_synced)
+            self._end(schedule, has_synced=has_synced)
 
-    async def _run_sync(self, workshop: str, beat: Heartbeat) -> None:
+    async def _run_sync(self, workshop: str, schedule: _Schedule) -> None:
         structlog.contextvars.bind_contextvars(workshop=workshop)
         try:
-            await self._start(workshop, beat)
+            await self._start(workshop, schedule.beat)
         except Exception as error:  # noqa: BLE001 - the next one tries again; its text may hold secrets
             log.warning("scheduled_sync_failed", workshop=workshop, error=type(error).__name__)
         finally:
-            self._end(workshop, has_synced=True)
+            self._end(schedule, has_synced=True)
 
-    def _end(self, workshop: str, *, has_synced: bool) -> None:
-        schedule = self._schedules.get(workshop)
-        if schedule is not None:
-            schedule.is_running = False
-            if has_synced:
-                schedule.ended = self._clock()
+    def _end(self, schedule: _Schedule, *, has_synced: bool) -> None:
+        schedule.run = None
+        if has_synced:
+            schedule.ended = self._clock()
         self._is_changed.set()
 
     async def _wait(self) -> timedelta:

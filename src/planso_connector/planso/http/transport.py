@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
+from planso_connector.domain.errors import PlansoUnavailable
 from planso_connector.planso.http.adaptive_throttle import parse_retry_after
 from planso_connector.planso.http.bounded_response import ResponseTooLarge, read_bounded
 from planso_connector.planso.http.outcome import PlansoHealth, RequestOutcome, classify_status, classify_transport_error
@@ -61,6 +62,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         self._closing: set[asyncio.Task[None]] = set()
         self._before_send = before_send
         self._trace = _call_before_headers(before_send) if before_send is not None else None
+        self._is_closed = False
 
     @cached_property
     def _transport(self) -> httpx2.AsyncHTTPTransport:
@@ -77,6 +79,8 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         return httpx2.AsyncHTTPTransport(limits=limits, proxy=self.proxy, verify=context)
 
     async def aclose(self) -> None:
+        """From here on nothing is sent: it would open new connections."""
+        self._is_closed = True
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._close_connections()
@@ -133,6 +137,8 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         """
         info = get_info(request)
         async with self._throttle.slot(urgent=info.is_save or info.is_login) as attempt:  # reads wait for a login too
+            if self._is_closed:
+                raise PlansoUnavailable("this workshop was changed, or closed, meanwhile; nothing was sent: try again")
             if self._before_send is not None:
                 self._before_send()
                 request.extensions["trace"] = self._trace
