@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench import memory, mirror, overload, reading, reads, sync, writes
+from bench import memory, mirror, overload, reading, reads, sync, workshop_processes, workshops, writes
 
 BENCHMARKS = {
     "form": reading.compare_with_beautifulsoup,
@@ -23,6 +23,9 @@ BENCHMARKS = {
     "memory": memory.measure_sync_memory,
     "overload": overload.measure_without_limits,
     "limits": overload.measure_with_limits,
+    "workshops": workshops.measure_many_workshops,
+    "processes": workshop_processes.compare_processes,
+    "hanging": workshop_processes.compare_beside_hanging_writes,
 }
 
 
