@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from planso_connector.app import Connector, open_connector, run_workers
+from planso_connector.domain import clock
 from planso_connector.domain.errors import NotFound, PlansoUnavailable
-from planso_connector.flows.operating.workshops import NewWorkshop, WorkshopChanges
+from planso_connector.flows.operating.workshops import NOTICE, NewWorkshop, WorkshopChanges
+from planso_connector.flows.writing.accepting import check_not_paused
 from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.sandbox import Sandboxes
-from planso_connector.settings import Settings
+from planso_connector.settings import Settings, SettingsError
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.workshop_directory import ServedWorkshop
 from planso_connector.workshop_parts import WorkshopParts
@@ -34,18 +38,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def settings_at(folder: Path, **changes: Any) -> Settings:
+    """With a workshop of the environment."""
+    given: dict[str, Any] = {
+        "connector_database_url": f"sqlite:///{folder}/connector.db",
+        "connector_secrets_key": SecretStr(Fernet.generate_key().decode()),
+        "planso_url": NOWHERE,
+        "planso_user": "anna",
+        "planso_password": SecretStr("geheim"),
+    }
+    return Settings(_env_file=None, **given | changes)
+
+
 @pytest.fixture
 async def built(tmp_path: Path) -> AsyncIterator[Connector]:
     """A connector with one registered workshop, without workers."""
-    settings = Settings(
-        _env_file=None,
-        connector_database_url=f"sqlite:///{tmp_path}/connector.db",
-        connector_secrets_key=SecretStr(Fernet.generate_key().decode()),
-        planso_url=NOWHERE,
-        planso_user="anna",
-        planso_password=SecretStr("geheim"),
-    )
-    async with open_connector(settings) as connector:
+    async with open_connector(settings_at(tmp_path)) as connector:
         await connector.registry.add(NewWorkshop(NAME, NOWHERE, "anna", "geheim"))
         await connector.workshops.refresh()
         yield connector
@@ -149,3 +157,22 @@ async def test_a_closed_workshop_sends_nothing(built: Connector) -> None:
         await parts.planso.read_board()
 
     assert parts.planso.request_count == 0
+
+
+async def test_the_environment_may_have_the_name_of_a_removed_workshop(tmp_path: Path) -> None:
+    """Not before the rows of that one are deleted; then its writes are accepted like any workshop's."""
+
+    def later() -> datetime:
+        return clock.now() + 2 * NOTICE
+
+    async with open_connector(settings_at(tmp_path)) as connector:
+        await connector.registry.add(NewWorkshop(NAME, NOWHERE, "anna", "geheim"))
+        await connector.registry.remove(NAME)
+    settings = settings_at(tmp_path, connector_workshop=NAME)
+    with pytest.raises(SettingsError, match="CONNECTOR_WORKSHOP: 'reit' was removed"):
+        async with open_connector(settings):
+            pass
+
+    async with open_connector(settings, later) as connector:
+        await connector.default.database.write(check_not_paused)
+        assert await connector.registry.purge_removed() == 0

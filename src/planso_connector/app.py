@@ -123,6 +123,7 @@ async def open_connector(
     ):
         if not len(built.workshops.directory):
             configuration.require_planso_login(settings)
+        await configuration.require_free_name(settings, built.registry)
         for warning in await database.check_server():
             log.warning("database_settings", words=warning)
         yield built

@@ -135,6 +135,19 @@ def default_workshop(settings: Settings) -> str:
     return settings.connector_workshop if settings.planso_url else ""
 
 
+async def require_free_name(settings: Settings, registry: WorkshopRegistry) -> None:
+    """Raises SettingsError while rows of a removed workshop are deleted that has the name of the environment's."""
+    name = default_workshop(settings)
+    if not name or not await registry.is_being_removed(name):
+        return
+    await registry.purge(name)
+    if await registry.is_being_removed(name):
+        raise SettingsError(
+            f"CONNECTOR_WORKSHOP: '{name}' was removed from the registry less than a minute ago, and rows of it may be "
+            "left, which would be deleted; accepted: this name in a minute, or another one"
+        )
+
+
 async def load_workshop_settings(
     settings: Settings, database: Database, name: str, *, with_login: bool = True
 ) -> Settings:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from planso_connector.domain.clock import Instant
 from planso_connector.domain.workshop import Workshop
@@ -32,7 +32,12 @@ _ALL = select(*_COLUMNS).where(_NOT_REMOVED).order_by(_c.name)
 _MANY = select(*_COLUMNS).where(is_in_texts(_c.name, bindparam("names")), _NOT_REMOVED)
 _CHANGED = select(*_COLUMNS).where(_c.version > bindparam("version")).order_by(_c.version)
 _VERSION = select(func.coalesce(func.max(_c.version), 0).label("version"))
-_PAUSE = select(_c.paused_at, _c.removed_at).where(_c.name == bindparam("of_workshop")).with_for_update(read=True)
+_IS_PURGED = _c.removed_at.is_not(None), _c.purged_at.is_not(None)
+_PAUSE = (
+    select(_c.paused_at, _c.removed_at)
+    .where(_c.name == bindparam("of_workshop"), ~and_(*_IS_PURGED))
+    .with_for_update(read=True)
+)
 _REMOVED = select(_c.removed_at).where(_IS).with_for_update()
 _IS_NOT_PURGED = _c.removed_at.is_not(None), _c.purged_at.is_(None)
 _NOT_PURGED = select(_c.name).where(*_IS_NOT_PURGED).order_by(_c.name)
@@ -84,8 +89,9 @@ def list_changed(tx: Transaction, *, after: int) -> list[Workshop]:
 
 def lock_pause(tx: Transaction) -> Instant | None:
     """
-    Since when the transaction's own workshop is paused or removed; None if it is not, or is not in the registry. Until
-    the transaction ends nobody pauses it. For writing transactions only.
+    Since when the transaction's own workshop is paused or removed; None if it is not, is not in the registry, or was
+    removed with all its rows: the name is free then, also for the environment's workshop. Until the transaction ends
+    nobody pauses it. For writing transactions only.
     """
     found = tx.fetch_all(_PAUSE)
     return found[0]["removed_at"] or found[0]["paused_at"] if found else None
