@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import httpx2
+import pytest
 from starlette.responses import Response
 
 from planso_connector.domain import clock
@@ -14,7 +15,11 @@ from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
-from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
+from planso_connector.rest.middleware.authentication import (
+    AuthenticationMiddleware,
+    RequestAuthenticator,
+    get_host_label,
+)
 from planso_connector.rest.middleware.rate_limits import Limits
 from tests.databases import Store
 from tests.store.samples import SHOP
@@ -40,6 +45,25 @@ class NoWorkshop:
 
     def is_foreign(self, _label: str, _workshop: str) -> bool:
         return False
+
+
+@pytest.mark.parametrize(
+    ("host", "label"),
+    [
+        ("reit.connectors.example", "reit"),
+        ("REIT.connectors.example:443", "reit"),
+        ("reit.example", "reit"),
+        ("127.0.0.1:8102", ""),
+        ("10.0.0.7", ""),
+        ("[::ffff:127.0.0.1]:8102", ""),
+        ("[::1]", ""),
+        ("localhost:8102", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_names_no_workshop(host: str, label: str) -> None:
+    """Workshops may be called `127` and `localhost`: the keys of all others go on working at this machine's address."""
+    assert get_host_label({"headers": [(b"host", host.encode())]}) == label
 
 
 def test_a_refused_request_delays_no_sync(store: Store) -> None:

@@ -209,9 +209,14 @@ def _require_local(scope: Scope) -> None:
 
 
 def get_host_label(scope: Scope) -> str:
-    """The first label of the host name that was asked for, `reit` in `reit.connectors.example`; empty for none."""
+    """
+    The first label of the host name that was asked for, `reit` in `reit.connectors.example`; empty for an address, and
+    for a name of one label, such as `localhost`, which workshops may be called, too.
+    """
     host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    return _get_host_name(host).partition(".")[0]
+    label, dot, rest = _get_host_name(host).partition(".")
+    is_address = rest.rpartition(".")[2].isdecimal()
+    return label if dot and not is_address else ""
 
 
 @lru_cache(maxsize=256)
