@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from planso_connector import __version__, signals
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
+from planso_connector.commands import capacity as capacity_commands
 from planso_connector.commands import demo as demo_command
 from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, workshops, writes
@@ -68,6 +69,7 @@ cli.command()(backup_commands.restore)
 cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
+cli.add_typer(capacity_commands.cli, name="capacity")
 cli.add_typer(workshops.cli, name="workshops")
 
 DEMO_FOLDER = Path(".demo")

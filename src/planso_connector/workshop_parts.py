@@ -7,6 +7,7 @@ from random import Random
 
 from planso_connector import configuration, telemetry
 from planso_connector.flows.operating.api_keys import ApiKeys
+from planso_connector.flows.operating.capacity import CapacityFlow
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.operating.forwarded_calls import ForwardedCalls
 from planso_connector.flows.operating.planso_access import PlansoAccess
@@ -18,6 +19,7 @@ from planso_connector.flows.operating.sealed_credentials import OneOffKeys
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.operating.wake_ups import WakeUps
+from planso_connector.flows.querying.availability import AvailabilityQueries
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.live_reader import LiveReader
 from planso_connector.flows.querying.lookup import LookupService
@@ -283,6 +285,8 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCall
         freshness=freshness,
         progress=ProgressQueries(database, freshness, basis.profile.labels, shared.clock),
         lookup=LookupService(database),
+        availability=AvailabilityQueries(database, freshness, shared.clock),
+        capacity=CapacityFlow(database, shared.clock),
         writer=writing.service,
         calls=calls,
         write_stops=writing.stops,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.sync_hours import FEDERAL_STATES, SyncHours
+from planso_connector.domain.public_holidays import FEDERAL_STATES
+from planso_connector.domain.sync_hours import SyncHours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = timedelta(minutes=1)

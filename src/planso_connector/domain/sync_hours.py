@@ -9,15 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from itertools import count
 from typing import Self
 from zoneinfo import ZoneInfo
 
-FEDERAL_STATES = frozenset(
-    ("BB", "BE", "BW", "BY", "HB", "HE", "HH", "MV", "NI", "NW", "RP", "SH", "SL", "SN", "ST", "TH")
-)
-"""Of Germany. A holiday of only some towns of a state, such as Augsburg's, does not count."""
+from planso_connector.domain.public_holidays import FEDERAL_STATES, find_holiday
 
 JITTER_DIVISOR = 10
 """A run is delayed by up to a tenth of the interval, so that many connectors don't start in the same second."""
@@ -121,7 +117,7 @@ class SyncHours:
         """Whether a span that begins on `day` is open `minute` wall-clock minutes after that day's midnight."""
         weekday = day.weekday()
         return any(weekday in span.days and span.begin <= minute < span.end for span in self.spans) and (
-            self.on_holidays or day not in _public_holidays(self.holidays_of, day.year)
+            self.on_holidays or find_holiday(self.holidays_of, day) is None
         )
 
     def _possible_openings(self, day: date) -> Iterator[datetime]:
@@ -174,11 +170,3 @@ def _state(code: str | None) -> str | None:
         states = " ".join(sorted(FEDERAL_STATES))
         raise ValueError(f"accepted: a federal state, {states}, or nothing for nationwide holidays; not {code!r}")
     return state or None
-
-
-@lru_cache(maxsize=128)
-def _public_holidays(state: str | None, year: int) -> frozenset[date]:
-    # Imported at first use: it loads every country of the world, 0.6 s and 45 MB.
-    from holidays import country_holidays
-
-    return frozenset(country_holidays("DE", subdiv=state, years=year))

@@ -32,6 +32,8 @@ from planso_connector.rest.middleware.root_path import RootPathMiddleware
 from planso_connector.rest.middleware.trace_context import Tracing
 from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
 from planso_connector.rest.routes import (
+    availability,
+    capacity,
     docs_page,
     health,
     lookup,
@@ -213,6 +215,8 @@ def build(
         *orders.routes(),
         progress.routes(),
         lookup.routes(shows_all=lookup_shows_all),
+        availability.routes(),
+        capacity.routes(),
         *order_writes.routes(),
         *operations.routes(),
         *writes.routes(),

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from planso_connector.flows.operating.capacity import CapacityFlow
 from planso_connector.flows.operating.planso_calls import PlansoCalls
 from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.statistics import StatisticsCollector
+from planso_connector.flows.querying.availability import AvailabilityQueries
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
@@ -24,6 +26,8 @@ class WorkshopFlows:
     freshness: Freshness
     progress: ProgressQueries
     lookup: LookupService
+    availability: AvailabilityQueries
+    capacity: CapacityFlow
     writer: WriteService
     calls: PlansoCalls
     write_stops: WriteStops

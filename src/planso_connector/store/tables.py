@@ -458,5 +458,15 @@ What a process asks of the one that has the workshop's PlanSo lease (`holder`, o
 `response` are JSON; a row is deleted with its response being fetched, or when it expires.
 """
 
+capacities = Table(
+    "capacities",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("changed_at", _KEY, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+"""The capacity of each workshop that set one: the JSON of `domain.capacity.capacity_document`, and who set it."""
+
 INSTALLATION_TABLES = frozenset({"workshops", "planso_leases"})
 """Tables of the installation: their rows are not of one workshop."""

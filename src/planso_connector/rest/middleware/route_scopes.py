@@ -45,6 +45,9 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "GET /api/orders/{order_id}/history": _READ,
     "GET /api/orders/{order_id}/progress": _READ,
     "GET /api/lookup": _READ,
+    "GET /api/availability": (*_READ, *_CHANGE),
+    "GET /api/capacity": (*_READ, *_CHANGE),
+    "PUT /api/capacity": _ADMIN,
     "GET /api/operations": _READ,
     "GET /api/operations/{operation_id}": (*_READ, *_CHANGE),  # without orders:read the caller's own alone
     "POST /api/operations/{operation_id}/cancel": _WRITE,

@@ -1,0 +1,49 @@
+"""Show and set the workshop's capacity: one short transaction each."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planso_connector.domain.capacity.capacity import Capacity
+from planso_connector.domain.capacity.capacity_document import read_capacity, write_capacity
+from planso_connector.domain.clock import Clock, Instant, format_instant
+from planso_connector.store import capacities
+from planso_connector.store.capacities import StoredCapacity
+from planso_connector.store.engine.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityState:
+    """`document` in the form of `domain.capacity.capacity_document`; None: the workshop set no capacity."""
+
+    document: dict[str, Any] | None
+    changed_at: Instant | None = None
+    changed_by: str = ""
+
+
+class CapacityFlow:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def get(self) -> CapacityState:
+        stored = await self._database.read(capacities.get)
+        if stored is None:
+            return CapacityState(None)
+        return CapacityState(json.loads(stored.document), stored.changed_at, stored.changed_by)
+
+    async def set(
+        self, document: Mapping[str, Any], *, caller: str = "", loc: tuple[str | int, ...] = ("body",)
+    ) -> CapacityState:
+        """Replace the capacity as a whole. Raises Invalid with each problem, below `loc`."""
+        normalized = write_capacity(read_capacity(document, loc))
+        now = format_instant(self._clock())
+        content = json.dumps(normalized, ensure_ascii=False)
+        await self._database.write(lambda tx: capacities.save(tx, StoredCapacity(content, now, caller)))
+        return CapacityState(normalized, now, caller)
+
+
+def parse_stored(stored: StoredCapacity) -> Capacity:
+    """Raises Invalid for one that a newer version of the connector wrote otherwise."""
+    return read_capacity(json.loads(stored.document), ("capacity",))
