@@ -147,6 +147,15 @@ class Service:
 
         return asyncio.run_coroutine_threadsafe(cancel(), self._loop).result(PATIENCE)
 
+    def list_tasks(self) -> list[str]:
+        """Return the names of the connector's tasks, without those of its workers."""
+
+        async def find() -> list[str]:
+            workers = set(self._connector.supervisor.heartbeat_ages())
+            return [name for task in asyncio.all_tasks() if (name := task.get_name()) not in workers]
+
+        return asyncio.run_coroutine_threadsafe(find(), self._loop).result(PATIENCE)
+
     @property
     def queued_reads(self) -> int:
         return self._connector.database.queued_reads
