@@ -27,6 +27,7 @@ _ERRORS: dict[str, set[str]] = {
     "float": {"float_type", "float_parsing", "finite_number"},
     "bool": {"bool_type", "bool_parsing"},
     "list": {"list_type"},
+    "dict": {"dict_type"},
     "model": {"model_type", "model_attributes_type"},
     "model-fields": {"missing", "dict_type"},
     "enum": {"enum"},
@@ -39,7 +40,17 @@ _ERRORS: dict[str, set[str]] = {
 """What pydantic may report of a schema of each type, before bounds."""
 
 
-_PARTS = ("schema", "items_schema", "lax_schema", "strict_schema", "fields", "definitions", "choices")
+_PARTS = (
+    "schema",
+    "items_schema",
+    "keys_schema",
+    "values_schema",
+    "lax_schema",
+    "strict_schema",
+    "fields",
+    "definitions",
+    "choices",
+)
 
 
 def iter_schemas(node: Any) -> Iterator[dict[str, Any]]:
