@@ -176,3 +176,17 @@ async def test_the_environment_may_have_the_name_of_a_removed_workshop(tmp_path:
     async with open_connector(settings, later) as connector:
         await connector.default.database.write(check_not_paused)
         assert await connector.registry.purge_removed() == 0
+
+
+async def test_other_limits_of_a_workshop_apply_when_it_is_opened_anew(built: Connector) -> None:
+    """Although its throttle is in use: of workshops at one address, as these two, the lowest limits count."""
+    own = await built.workshops.open_parts(NAME)
+    assert own.planso.throttle is built.default.planso.throttle
+
+    async def reopen(concurrency: int) -> int:
+        await built.registry.change(NAME, WorkshopChanges(settings={"CONNECTOR_PLANSO_CONCURRENCY": concurrency}))
+        await built.workshops.refresh()
+        return (await built.workshops.open_parts(NAME)).planso.throttle.concurrency
+
+    lowest = built.settings.connector_planso_concurrency
+    assert [await reopen(1), await reopen(lowest + 1), await reopen(2)] == [1, lowest, 2]

@@ -167,8 +167,15 @@ async def _build(
     throttles: WeakValueDictionary[str, Throttle] = WeakValueDictionary()
 
     def get_throttle(address: str, wanted: Settings) -> Throttle:
-        rate = wanted.connector_planso_rate or None
-        return throttles.setdefault(address, Throttle(wanted.connector_planso_concurrency, rate))
+        """With the lowest limits of those that share it."""
+        sharing = [wanted, *(parts.settings for parts in workshops if parts.access.address == address)]
+        concurrency = min(settings.connector_planso_concurrency for settings in sharing)
+        rate = min(
+            (settings.connector_planso_rate for settings in sharing if settings.connector_planso_rate), default=None
+        )
+        throttle = throttles.setdefault(address, Throttle(concurrency, rate))
+        throttle.set_limits(concurrency, rate)
+        return throttle
 
     async def build(served: ServedWorkshop) -> WorkshopParts:
         return await build_workshop(served.name, directory.load_settings(served), served.access, shared)

@@ -102,6 +102,11 @@ class AdaptiveLimit:
         self._latencies: dict[str, _PageLatency] = {}
         self._random_fraction = random_fraction
 
+    def set_concurrency(self, concurrency: int) -> None:
+        """A higher one is reached by good responses, step by step."""
+        self.concurrency = concurrency
+        self.max_in_flight = min(self.max_in_flight, concurrency)
+
     def earliest_start(self, *, write: bool) -> float:
         return max(self.paused_until, self._writes_from if write else self._reads_from)
 

@@ -109,14 +109,9 @@ class Throttle:
         clock: LoopClock | None = None,
         random_fraction: Callable[[], float] = random.random,
     ) -> None:
-        if concurrency < 1:
-            raise ValueError(f"concurrency {concurrency}: accepted: a whole number from 1")
-        if rate is not None and not rate > 0:
-            raise ValueError(f"rate {rate}: accepted: requests per second above 0")
-        self.concurrency = concurrency
         self.in_flight = 0
         self._limit = AdaptiveLimit(concurrency, random_fraction)
-        self._spacing = 1 / rate if rate is not None else 0.0
+        self.set_limits(concurrency, rate)
         self._next_start = -math.inf
         self._given_clock = clock
         self._writes: deque[asyncio.Future[None]] = deque()
@@ -124,6 +119,16 @@ class Throttle:
         self._writes_since_read = 0
         self._timer: Timer | None = None
         self._timer_at = math.inf
+
+    def set_limits(self, concurrency: int, rate: float | None) -> None:
+        """From the next request on."""
+        if concurrency < 1:
+            raise ValueError(f"concurrency {concurrency}: accepted: a whole number from 1")
+        if rate is not None and not rate > 0:
+            raise ValueError(f"rate {rate}: accepted: requests per second above 0")
+        self.concurrency = concurrency
+        self._limit.set_concurrency(concurrency)
+        self._spacing = 1 / rate if rate is not None else 0.0
 
     @property
     def max_in_flight(self) -> int:
