@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -235,6 +236,29 @@ async def test_workshops_do_not_wait_for_each_other() -> None:
     assert built.find_stuck(SHOP) is None
     task.cancel()
     await asyncio.wait({task})
+
+
+@pytest.mark.anyio
+async def test_many_workshops_are_spread_over_the_interval() -> None:
+    """The first syncs of a hundred workshops, and the ones after them, do not come all at once."""
+    passing = Passing(FRIDAY, until=15 * MINUTE)
+    began: dict[str, list[timedelta]] = {f"shop-{number}": [] for number in range(100)}
+
+    async def start(workshop: str, _: Heartbeat) -> None:
+        began[workshop].append(passing.elapsed)
+
+    async def fill(_: str, __: Heartbeat) -> bool:
+        raise AssertionError("nothing begins at once")
+
+    built = SyncTimer(start, fill, passing.clock, dice=Random(7), sleep=passing.sleep)
+    for workshop in began:
+        built.set_schedule(workshop, ALWAYS, 5 * MINUTE)
+    await until_over(passing, built)
+
+    for turn in (0, 1):
+        minutes = Counter(syncs[turn] // MINUTE for syncs in began.values())
+        assert max(minutes.values()) < 50
+        assert max(syncs[turn] for syncs in began.values()) <= (turn + 1) * 5.5 * MINUTE + MINUTE
 
 
 @pytest.mark.anyio

@@ -22,6 +22,9 @@ log = structlog.get_logger(__name__)
 FIRST_HEARTBEAT_WITHIN = 60.0
 """Seconds from a sync's start to its first heartbeat, at most."""
 
+SPREAD_FROM = 10
+"""Workshops up to which all begin at once. More would keep the process busy for seconds, interval for interval."""
+
 MAX_SLEEP = timedelta(minutes=1)
 """The longest sleep between two looks at the clock, which may jump: laptops suspend, and NTP corrects."""
 
@@ -64,8 +67,8 @@ def _plan_all(schedules: Iterable[_Schedule]) -> None:
 
 class SyncTimer:
     """
-    Runs one sync at a time of each workshop, only in its hours: the first within a tenth of the interval, each further
-    one an interval after the end of the one before.
+    Runs one sync at a time of each workshop, only in its hours: the first within a tenth of the interval, with more
+    than SPREAD_FROM workshops within the interval; each further one an interval after the end of the one before.
 
     `start` gets a workshop and a heartbeat; it starts or joins a sync and returns at its end, with heartbeats until
     then. `fill` is called first where a schedule begins at once; it returns whether it had to sync.
@@ -94,8 +97,9 @@ class SyncTimer:
         Add a workshop, or change its schedule. `at_once`: its mirror may be empty, and is filled now, in whatever
         hours. An interval of zero: no schedule. A run of the schedule as it was is not waited for any more.
         """
-        # As if a sync had ended an interval ago.
-        schedule = _Schedule(hours, interval, self._clock() - interval, at_once)
+        # As if a sync had ended an interval ago; many are spread over the interval, once and for all.
+        spread = self._dice.random() * interval if len(self._schedules) >= SPREAD_FROM else timedelta(0)
+        schedule = _Schedule(hours, interval, self._clock() - interval + spread, at_once)
         known = self._schedules.get(workshop)
         if known is not None:
             schedule.ended = known.ended
