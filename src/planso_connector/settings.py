@@ -301,6 +301,8 @@ class Settings(BaseSettings):
 class WorkshopSettings(Settings):
     """The settings of a registered workshop: the process's, with the workshop's own in their place."""
 
+    model_config = SettingsConfigDict(defer_build=True)  # never validated; building it takes 60 ms
+
     profile_text: str = ""
     """The text of its profile; there is no file."""
 
