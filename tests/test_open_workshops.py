@@ -20,6 +20,7 @@ from planso_connector.flows.operating.workshops import NOTICE, NewWorkshop, Work
 from planso_connector.flows.writing.accepting import check_not_paused
 from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.sandbox import Sandboxes
+from planso_connector.scheduled_syncs import MAX_SYNCS
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.workshop_directory import ServedWorkshop
@@ -190,3 +191,19 @@ async def test_other_limits_of_a_workshop_apply_when_it_is_opened_anew(built: Co
 
     lowest = built.settings.connector_planso_concurrency
     assert [await reopen(1), await reopen(lowest + 1), await reopen(2)] == [1, lowest, 2]
+
+
+async def test_mirrors_that_can_not_be_filled_hold_up_no_other(built: Connector) -> None:
+    """More than are filled at once are tried again and again, and one that was added last is filled all the same."""
+    numbers = range(2, 2 * MAX_SYNCS + 2)  # an address for each: they share no throttle
+    unreachable = [NewWorkshop(f"none-{number}", f"http://127.0.0.{number}:9", "anna", "geheim") for number in numbers]
+    sandboxes = Sandboxes(("mueller",), orders=2)
+    account = sandboxes.installation("mueller")
+    filled: list[str] = []
+    with sandboxes.serve() as planso:
+        address = planso + sandboxes.path("mueller")
+        good = NewWorkshop("mueller", address, account.username, account.password, account.table_id)
+        await built.registry.import_all([*unreachable, good])
+        await built.workshops.refresh()
+        async with run_workers(built, filled.append):
+            await wait_until_async(lambda: filled == ["mueller"], "the mirror is filled")

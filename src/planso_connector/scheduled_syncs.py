@@ -9,7 +9,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.flows.operating.heartbeat import Heartbeat
-from planso_connector.flows.syncing.sync import Sync, is_mirror_empty
+from planso_connector.flows.syncing.sync import is_mirror_empty
 from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.store.engine.database import Database
 from planso_connector.store.sync_runs import Trigger
@@ -58,22 +58,27 @@ class ScheduledSyncs:
                 await parts.sync.run(Trigger.SCHEDULE, beat=beat)
 
     async def _fill(self, name: str, beat: Heartbeat) -> bool:
-        """Whether the mirror was empty."""
+        """
+        Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync.
+        Between two attempts others have the slot. Returns whether the mirror was empty before.
+        """
         database = self._database.for_workshop(name)
+        was_empty = False
 
-        async def is_empty() -> bool:
-            return await is_mirror_empty(database)
-
-        async def open_sync() -> Sync | None:
-            while not await self._workshops.directory.get(name).access.acquire():
+        async def step() -> bool:
+            nonlocal was_empty
+            while True:
+                async with self._slot():
+                    if not await is_mirror_empty(database):
+                        return True
+                    was_empty = True
+                    if await self._workshops.directory.get(name).access.acquire():
+                        await (await self._workshops.open_parts(name)).sync.run(Trigger.START, beat=beat)
+                        return False
                 beat(2 * RETRY_INTERVAL)
                 await asyncio.sleep(RETRY_INTERVAL)  # another process fills it
-                if not await is_empty():
-                    return None
-            return (await self._workshops.open_parts(name)).sync
 
-        async with self._slot():
-            was_empty = await startup.fill_mirror(is_empty, open_sync, beat)
+        await startup.retry_until_done(step, "mirror_not_filled", beat)
         if was_empty:
             self.on_filled(name)
         return was_empty

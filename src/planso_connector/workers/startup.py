@@ -1,4 +1,4 @@
-"""Fill an empty or incomplete mirror, and rebuild missing lookup keys."""
+"""Repeat what has to be done once after the start until it is done, and rebuild missing lookup keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,8 +8,6 @@ import structlog
 from planso_connector.domain.errors import ConnectorError
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.querying.reindex import Reindexer
-from planso_connector.flows.syncing.sync import Sync
-from planso_connector.store.sync_runs import Trigger
 
 log = structlog.get_logger(__name__)
 
@@ -44,29 +42,6 @@ async def retry_until_done(
         beat(pause + STEP_TIMEOUT)
         await sleep(pause)
         pause = min(pause * 2, MAX_RETRY_DELAY)
-
-
-async def fill_mirror(
-    is_empty: Callable[[], Awaitable[bool]], open_sync: Callable[[], Awaitable[Sync | None]], beat: Heartbeat
-) -> bool:
-    """
-    Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync. Each run
-    is by the sync that `open_sync` gives then; None: another process fills the mirror. Returns whether it was empty.
-    """
-    was_empty = False
-
-    async def step() -> bool:
-        nonlocal was_empty
-        if not await is_empty():
-            return True
-        was_empty = True
-        sync = await open_sync()
-        if sync is not None:
-            await sync.run(Trigger.START, beat=beat)
-        return False
-
-    await retry_until_done(step, "mirror_not_filled", beat)
-    return was_empty
 
 
 async def rebuild_lookup_keys(
