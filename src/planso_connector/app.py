@@ -363,8 +363,9 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
 
     async def apply_retention() -> None:
         for served in workshops.directory:
-            periods = configuration.retention_periods(workshops.directory.load_settings(served))
-            await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
+            with retention.going_on_after_faults(served.name):
+                periods = configuration.retention_periods(workshops.directory.load_settings(served))
+                await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
 
     workers = (
         Worker("leases", built.leases.run_renewal_loop),

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from planso_connector.domain import clock
 from planso_connector.domain.clock import format_instant
-from planso_connector.domain.errors import NotPossible
+from planso_connector.domain.errors import NotPossible, StoreUnavailable
 from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.flows.syncing import sync
 from planso_connector.sandbox import Sandbox
@@ -51,6 +51,15 @@ def test_retention_goes_on_after_a_fault() -> None:
 
     asyncio.run(story())
     assert len(turns) == 2
+
+
+def test_retention_goes_on_with_the_next_workshop() -> None:
+    """A fault in one workshop is logged and passes; a database that does not answer ends the run for all."""
+    with capture_logs() as lines, retention.going_on_after_faults("reit"):
+        raise KeyError("ours")
+    assert [(line["event"], line["workshop"]) for line in lines] == [("retention_failed", "reit")]
+    with pytest.raises(StoreUnavailable), retention.going_on_after_faults("reit"):
+        raise StoreUnavailable("silent")
 
 
 def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:

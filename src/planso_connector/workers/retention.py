@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
 
 from planso_connector.domain.clock import Clock
-from planso_connector.domain.errors import ConnectorError
+from planso_connector.domain.errors import ConnectorError, StoreUnavailable
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 
 log = structlog.get_logger(__name__)
@@ -21,6 +22,19 @@ MAX_DURATION = 3600.0
 
 MAX_CLOCK_JUMP = timedelta(minutes=10)
 """A clock that moved so much more or less than time passed is not trusted: in a wrong year everything is old."""
+
+
+@contextmanager
+def going_on_after_faults(workshop: str) -> Iterator[None]:
+    """Log what one workshop's run raises, so that the others get theirs; StoreUnavailable concerns all, and passes."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except ConnectorError as error:
+        log.warning("retention_failed", workshop=workshop, error=type(error).__name__)
+    except Exception:
+        log.exception("retention_failed", workshop=workshop)
 
 
 async def run(
