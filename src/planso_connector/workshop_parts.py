@@ -30,6 +30,7 @@ from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.trial.trial import TrialFlow
+from planso_connector.flows.writing.bookings import SlotHolds
 from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.flows.writing.push import Pusher
@@ -287,6 +288,7 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCall
         lookup=LookupService(database),
         availability=AvailabilityQueries(database, freshness, shared.clock),
         capacity=CapacityFlow(database, shared.clock),
+        slot_holds=SlotHolds(database, shared.clock),
         writer=writing.service,
         calls=calls,
         write_stops=writing.stops,

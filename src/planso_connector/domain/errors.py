@@ -7,7 +7,7 @@ ConnectorError
 │   ├── Invalid                  names each field: QueryTooBroad
 │   ├── PreconditionFailed       read the order again: VersionChanged, EditConflict
 │   └── StateConflict            see what exists: IdempotencyKeyReused, DuplicateOrder, OrderIdReused, NotPossible,
-│                                Cancelled
+│                                Cancelled, NoRoom
 ├── PlansoError                  PlanSo failed
 │   ├── PlansoUnavailable        nothing was applied, retry: PlansoTimeout, PlansoLeaseLost
 │   ├── PlansoUnsure             it may have been applied: read before retrying
@@ -29,7 +29,7 @@ ConnectorError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -165,6 +165,16 @@ class NotPossible(StateConflict):
 
 class Cancelled(StateConflict):
     """The caller cancelled the operation before anything was sent."""
+
+
+class NoRoom(StateConflict):
+    """
+    The workshop has no room then. `alternatives`: the nearest days with room, each with `date`, `level` and `slots`.
+    """
+
+    def __init__(self, message: str, alternatives: Sequence[Mapping[str, object]]) -> None:
+        super().__init__(message)
+        self.alternatives = tuple(alternatives)
 
 
 class PlansoError(ConnectorError):

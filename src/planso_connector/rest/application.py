@@ -62,7 +62,17 @@ On this page "Try it out" and "Execute" send a small dry run; set `dry_run` to `
 """
 
 
-_ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-API-Key"]
+_ACCEPTED = [
+    "Authorization",
+    "Availability-Hold",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Prefer",
+    "X-API-Key",
+    "X-Call-Id",
+]
 _EXPOSED = [
     "ETag",
     "Idempotency-Replayed",
@@ -215,7 +225,7 @@ def build(
         *orders.routes(),
         progress.routes(),
         lookup.routes(shows_all=lookup_shows_all),
-        availability.routes(),
+        *availability.routes(),
         capacity.routes(),
         *order_writes.routes(),
         *operations.routes(),

@@ -30,6 +30,7 @@ _HARMLESS = (
     errors.IdempotencyKeyReused,
     errors.OrderIdReused,
     errors.NotPossible,
+    errors.NoRoom,
     errors.Cancelled,
     errors.LoginRejected,
     errors.MassRemoval,

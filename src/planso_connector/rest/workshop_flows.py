@@ -15,6 +15,7 @@ from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.flows.syncing.sync import Sync
+from planso_connector.flows.writing.bookings import SlotHolds
 from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
@@ -28,6 +29,7 @@ class WorkshopFlows:
     lookup: LookupService
     availability: AvailabilityQueries
     capacity: CapacityFlow
+    slot_holds: SlotHolds
     writer: WriteService
     calls: PlansoCalls
     write_stops: WriteStops

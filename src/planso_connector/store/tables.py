@@ -468,5 +468,24 @@ capacities = Table(
 )
 """The capacity of each workshop that set one: the JSON of `domain.capacity.capacity_document`, and who set it."""
 
+slot_holds = Table(
+    "slot_holds",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("call", _KEY, primary_key=True),
+    Column("id", _KEY, nullable=False),
+    Column("kind", _KEY, nullable=False),
+    Column("day", _KEY, nullable=False),
+    Column("slot", _KEY, nullable=False),
+    Column("hours_karo", Double(), nullable=False),
+    Column("hours_lack", Double(), nullable=False),
+    Column("expires_at", _KEY, nullable=False),
+)
+"""
+The slot that each call holds until it books, one a call. `call` is a fingerprint of the API key and the call's id;
+`slot` is `07:30-09:00`, or empty for the day alone. A row stays until its call holds another slot, books, or gives it
+back, and counts until `expires_at`.
+"""
+
 INSTALLATION_TABLES = frozenset({"workshops", "planso_leases"})
 """Tables of the installation: their rows are not of one workshop."""

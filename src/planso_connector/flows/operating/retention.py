@@ -12,12 +12,13 @@ from datetime import timedelta
 import structlog
 
 from planso_connector.domain.clock import Clock, Instant, format_instant
-from planso_connector.store import idempotency_keys, leases, retention
+from planso_connector.store import idempotency_keys, leases, retention, slot_holds
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=1)
+_HOLDS_KEPT = timedelta(days=1)
 _NAME = "retention"
 
 PAUSE = 0.02
@@ -48,6 +49,7 @@ class Retention:
             "deleted_orders": (periods.deleted_orders, retention.drop_deleted_orders),
             "history": (periods.history, retention.drop_history),
             "operations": (periods.operations, self._drop_operations),
+            "slot_holds": (_HOLDS_KEPT, slot_holds.drop_expired),
         }
         self._drops = {name: (period, drop) for name, (period, drop) in drops.items() if period}
 

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from planso_connector.domain.capacity.assessment import Availability, Question, Reason, assess
 from planso_connector.domain.capacity.capacity import Capacity, Trade, WorkingDay, WorkshopCalendar
-from planso_connector.domain.clock import Clock
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.flows.operating.capacity import parse_stored
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.orders import mirror_not_filled_error
-from planso_connector.store import capacities, planned_orders, sync_runs
+from planso_connector.flows.writing.bookings import to_hold
+from planso_connector.store import capacities, planned_orders, slot_holds, sync_runs
 from planso_connector.store.engine.database import Database, Transaction
 
 _NOT_SET = Capacity({weekday: WorkingDay(dict.fromkeys(Trade)) for weekday in range(5)})
@@ -49,7 +50,8 @@ def _read(tx: Transaction, question: Question, now: datetime) -> tuple[Availabil
     orders = planned_orders.list_current(tx)
     if sync_runs.get_last_success(tx) is None:
         raise mirror_not_filled_error()
-    found = assess(orders, capacity, WorkshopCalendar(capacity), question, now)
+    holds = [to_hold(hold) for hold in slot_holds.list_valid(tx, format_instant(now))]
+    found = assess(orders, capacity, WorkshopCalendar(capacity), question, now, holds)
     if stored is None:
         days = (replace(day, level=None, reasons=(Reason.CAPACITY_NOT_SET,)) for day in found.days)
         found = replace(found, days=tuple(days))

@@ -38,6 +38,7 @@ from planso_connector.domain.saving import appending, restoring
 from planso_connector.domain.saving.identity import Identity, build_identity
 from planso_connector.flows.querying.orders import missing_order_error
 from planso_connector.flows.writing.accepting import check_accepted
+from planso_connector.flows.writing.bookings import check_bookings
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import idempotency_keys, operations, orders, search, write_stops
@@ -57,7 +58,7 @@ class WriteRequest:
     What comes with a write besides its values. `wait` is in seconds, None for the default; `if_match` is the ETag
     relied on, without its quotes, or `*`; `notes` are sentences for the caller; `is_strict`: `Prefer: handling=strict`;
     `can_read_orders`: whether duplicates may be named; `signature`: the name that ends appended lines, None for none;
-    `unknown`: the members that were left out.
+    `unknown`: the members that were left out; `hold`: the slot that it takes up, an id of `store.slot_holds`.
     """
 
     caller: str = ""
@@ -69,6 +70,7 @@ class WriteRequest:
     can_read_orders: bool = True
     signature: str | None = None
     unknown: Mapping[str, object] = field(default_factory=dict)
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ class WriteService:
 
     Every method that writes returns the operation once it is settled, the wait is over, or the database can't be read
     any more: its own, or that of the request that this one repeats. It raises IdempotencyKeyReused, VersionChanged,
-    DuplicateOrder, NotFound, LoginRejected, WritesStopped, TooManyPending and StoreUnavailable where nothing was
-    recorded, and CommitUnknown where it may have been.
+    DuplicateOrder, NoRoom, NotFound, LoginRejected, WritesStopped, TooManyPending and StoreUnavailable where nothing
+    was recorded, and CommitUnknown where it may have been.
     """
 
     def __init__(
@@ -163,7 +165,8 @@ class WriteService:
 
         def work(tx: Transaction) -> str:
             self._load_base(tx, operation, request)
-            return self._add_duplicates(tx, operation, request)
+            notes = self._add_duplicates(tx, operation, request)
+            return self._add_room(tx, operation, request, notes, is_dry_run=True)
 
         return await self._database.read(work)
 
@@ -257,13 +260,14 @@ class WriteService:
                 "through; nothing was recorded."
             )
         base = self._load_base(tx, operation, request)
+        notes = self._add_room(tx, operation, request, self._add_duplicates(tx, operation, request))
         return operations.record(
             tx,
             replace(
                 operation,
                 base=operation.base or base if request.if_match is not None else operation.base,
                 identity=self._load_identity(tx, operation),
-                notes=self._add_duplicates(tx, operation, request),
+                notes=notes,
             ),
         )
 
@@ -313,6 +317,15 @@ class WriteService:
         if request.is_strict:
             raise DuplicateOrder(f"{message} Nothing was created.")
         return f"{operation.notes} {message}".strip()
+
+    def _add_room(
+        self, tx: Transaction, operation: Operation, request: WriteRequest, notes: str, *, is_dry_run: bool = False
+    ) -> str:
+        """The notes, with where the workshop has no room for what the operation books. Raises NoRoom, Invalid."""
+        note = check_bookings(
+            tx, operation, self._clock(), hold_id=request.hold, is_strict=request.is_strict, is_dry_run=is_dry_run
+        )
+        return f"{notes} {note}".strip()
 
     async def get_operation(self, operation_id: str) -> Operation:
         """Raises NotFound."""

@@ -46,6 +46,8 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "GET /api/orders/{order_id}/progress": _READ,
     "GET /api/lookup": _READ,
     "GET /api/availability": (*_READ, *_CHANGE),
+    "POST /api/availability/holds": _CHANGE,
+    "DELETE /api/availability/holds/{hold_id}": _CHANGE,
     "GET /api/capacity": (*_READ, *_CHANGE),
     "PUT /api/capacity": _ADMIN,
     "GET /api/operations": _READ,

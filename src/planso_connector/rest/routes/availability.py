@@ -1,11 +1,12 @@
-"""GET /api/availability: when there is room."""
+"""/api/availability: when there is room, and slots that are held for a call."""
 
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from planso_connector.domain import german_formats, values
 from planso_connector.domain.capacity.assessment import (
     ENOUGH_SHARE,
     REASON_DESCRIPTIONS,
@@ -16,13 +17,15 @@ from planso_connector.domain.capacity.assessment import (
 )
 from planso_connector.domain.capacity.capacity import BOOKED_FIELDS, HOURS_FIELDS, BookingKind, Trade
 from planso_connector.domain.errors import Problem
-from planso_connector.rest.request_context import Flows
+from planso_connector.flows.writing.bookings import fingerprint_call
+from planso_connector.rest.json_body import JsonRoute
+from planso_connector.rest.request_context import Flows, get_caller
 from planso_connector.rest.routes.capacity import NOT_SET
 from planso_connector.rest.routes.orders_query import Day
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.routes.write_headers import on_event_loop
 from planso_connector.rest.schemas.errors import document_failures
-from planso_connector.rest.schemas.examples import build_example, described, document_success
+from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
 from planso_connector.rest.schemas.responses import STALE_FIELD, Envelope
 
 MAX_DAYS = 60
@@ -97,6 +100,11 @@ class AvailabilityAnswer(Envelope):
     stale: bool = STALE_FIELD
 
 
+def _parse_required_day(text: str) -> str:
+    return german_formats.parse_date(values.check_text(text, line_breaks=False))[:10]
+
+
+RequiredDay = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_parse_required_day)]
 Hours = Annotated[float, Query(ge=0, le=MAX_HOURS, allow_inf_nan=False)]
 
 
@@ -126,8 +134,57 @@ _EXAMPLE = build_example(
 )
 
 
-def routes() -> APIRouter:
+_HOLD_ID = "hold_5f0c2b9e41d7a6380c1e"
+
+
+class HoldRequest(BaseModel):
+    """The slot to be held."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as WriteBody
+
+    date: RequiredDay = described("The day, as dates of orders are given.", "2026-12-08")
+    slot: str = described(
+        "One of the day's `slots`; required where the workshop has any for this kind.",
+        "07:30-09:00",
+        default="",
+        max_length=20,
+    )
+    kind: str = described(
+        f"What for: {_KINDS}.",
+        BookingKind.DROP_OFF.value,
+        default=BookingKind.DROP_OFF.value,
+        pattern=f"^({'|'.join(BookingKind)})$",
+    )
+    hours_karo: float = described("Hours of body work.", 6.0, default=0.0, ge=0, le=MAX_HOURS)
+    hours_lack: float = described("Hours of paint work.", 4.0, default=0.0, ge=0, le=MAX_HOURS)
+
+
+class HoldAnswer(Envelope):
+    """A slot that is held."""
+
+    hold_id: str = described("For `Availability-Hold` of the write that books it.", _HOLD_ID)
+    date: str = described("ISO 8601.", "2026-12-08")
+    slot: str = described("Empty: the day alone.", "07:30-09:00")
+    kind: str = described("What for.", BookingKind.DROP_OFF.value)
+    expires_at: str = described("Until when it is held. UTC.", "2026-11-23T09:51:02.118000Z")
+
+
+HoldId = Annotated[str, Path(min_length=1, max_length=100, description="The hold.", examples=[_HOLD_ID])]
+_NO_HOLD = {404: {"no_such_hold": f"There is no hold {_HOLD_ID}: it was given back, taken up or replaced."}}
+_FULL = {
+    409: {
+        "full": "shop_date: 2026-12-08 is full (bookings of this kind against the day's limit). Nothing is held. "
+        "Nearest: 2026-12-07, 2026-12-09, 2026-12-10."
+    }
+}
+_NO_SLOT = Problem(("body", "slot"), "accepted: 07:30-09:00, 09:00-10:30", "slot")
+_NO_HOLD_ID = Problem(("path", "hold_id"), "must have at most 100 characters", "string_too_long")
+
+
+def routes() -> list[APIRouter]:
     router = make_router("/api/availability", "availability")
+    holds = make_router("/api/availability/holds", "availability", JsonRoute)
+    _add_holds(holds)
 
     @router.get(
         "",
@@ -160,7 +217,59 @@ def routes() -> APIRouter:
             stale=answer.is_stale,
         )
 
-    return router
+    return [router, holds]
+
+
+def _add_holds(router: APIRouter) -> None:
+    @router.post(
+        "",
+        summary="Hold a slot",
+        response_model=HoldAnswer,
+        response_description="The hold",
+        responses=document_success(held=build_example(HoldAnswer))
+        | document_failures(409, 413, 415, 422, 503, invalid=_NO_SLOT, shown=_FULL),
+    )
+    async def hold_slot(
+        flows: Flows,
+        request: Request,
+        body: Annotated[HoldRequest, Body(openapi_examples=build_examples(a_slot=build_example(HoldRequest)))],
+        call_id: Annotated[
+            str | None,
+            Header(
+                alias="X-Call-Id",
+                max_length=200,
+                description="The call that it is for; without it the API key stands for one call.",
+                examples=["3f1d7c1e-call"],
+            ),
+        ] = None,
+    ) -> Response:
+        """
+        Kept for this call for ten minutes, in place of what it held before. A create, PUT or PATCH that sets the date
+        and names it in `Availability-Hold` takes it up.
+        """
+        hold = await flows.slot_holds.hold(
+            fingerprint_call(get_caller(request).key_id, call_id or ""),
+            BookingKind(body.kind),
+            date.fromisoformat(body.date),
+            body.slot.strip(),
+            {Trade.KARO: body.hours_karo, Trade.LACK: body.hours_lack},
+        )
+        return success_response(
+            hold_id=hold.id, date=hold.day, slot=hold.slot, kind=hold.kind, expires_at=hold.expires_at
+        )
+
+    @router.delete(
+        "/{hold_id}",
+        summary="Give a slot back",
+        response_model=Envelope,
+        response_description="It is given back",
+        responses=document_success(given_back={"success": True, "message": ""})
+        | document_failures(404, 422, 503, invalid=_NO_HOLD_ID, shown=_NO_HOLD),
+    )
+    async def release_slot(flows: Flows, hold_id: HoldId) -> Response:
+        """Others can have it at once."""
+        await flows.slot_holds.release(hold_id)
+        return success_response()
 
 
 def _describe_doubts(basis: Basis, kind: BookingKind) -> str:

@@ -97,7 +97,18 @@ class WriteHeaders:
                 examples=["7c1e0c9e-4c0e-4f4c-9a8e-1f8f6d2a9b11"],
             ),
         ] = None,
+        hold: Annotated[
+            str | None,
+            Header(
+                alias="Availability-Hold",
+                min_length=1,
+                max_length=100,
+                description="The `hold_id` of the slot that this booking takes up; see `/api/availability/holds`.",
+                examples=["hold_5f0c2b9e41d7a6380c1e"],
+            ),
+        ] = None,
     ) -> None:
+        self.hold = hold
         self.caller = get_caller(request)
         self.language = get_error_language(request)
         self.unwritable_members = get_unwritable_members(request)
@@ -122,6 +133,7 @@ class WriteHeaders:
             signature=self.caller.name if signed else None,
             can_read_orders=disclosure.can_read_orders(self.caller),
             unknown=unknown or {},
+            hold=self.hold,
         )
 
 

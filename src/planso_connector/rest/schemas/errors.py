@@ -61,8 +61,9 @@ STATUS_DESCRIPTIONS = {
     404: "There is no such order, operation or workshop.",
     408: "The body did not arrive within `CONNECTOR_ARRIVAL`.",
     409: "Conflicts with existing state: the idempotency key was used for another request, with `handling=strict` "
-    "such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to another order, the "
-    "workshop's name is taken or writes of it are pending; or a person has to look.",
+    "such an order exists or there is no room on that day, a held slot has run out, the operation can't be cancelled "
+    "or undone, PlanSo gave the number to another order, the workshop's name is taken or writes of it are pending; or "
+    "a person has to look.",
     412: "The order has changed: another version than `If-Match` names, or a field that somebody in PlanSo changed "
     "too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
@@ -167,6 +168,22 @@ class Failure(BaseModel):
     )
 
 
+class Alternative(BaseModel):
+    """A day with room."""
+
+    date: str = Field(description="ISO 8601.", examples=["2026-12-10"])
+    level: str = Field(description="`free` or `tight`.", examples=["free"])
+    slots: list[str] = Field(description="The times of that day with room.", examples=[["07:30-09:00"]])
+
+
+class StateFailure(Failure):
+    """Conflicts with existing state."""
+
+    alternatives: list[Alternative] | None = Field(
+        None, description="Where the workshop has no room then: the nearest days that have, at most three."
+    )
+
+
 class PreconditionFailure(Failure):
     """The order changed since the caller read it."""
 
@@ -194,7 +211,7 @@ def document_failures(
         else:
             examples = build_examples(**{name: _build_body(text) for name, text in messages[status].items()})
         responses[status] = {
-            "model": PreconditionFailure if status == 412 else Failure,
+            "model": {409: StateFailure, 412: PreconditionFailure}.get(status, Failure),
             "description": STATUS_DESCRIPTIONS[status],
             "content": {"application/json": {"examples": examples}},
         }
@@ -239,6 +256,8 @@ def error_response(
     body = _build_body(message or str(error), problems, language)
     if isinstance(error, errors.VersionChanged):
         order = error.order
+    if isinstance(error, errors.NoRoom):
+        body["alternatives"] = error.alternatives
     if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     headers = _build_headers(error)
