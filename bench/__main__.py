@@ -6,11 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-from bench import memory, mirror, overload, reading, reads, sync, workshop_processes, workshops, writes
+from bench import availability, memory, mirror, overload, reading, reads, sync, workshop_processes, workshops, writes
 
 BENCHMARKS = {
     "form": reading.compare_with_beautifulsoup,
     "reads": reads.compare_reads,
+    "availability": availability.measure_availability,
     "rivals": mirror.compare_rivals,
     "misheard": mirror.measure_misheard_questions,
     "longest": mirror.measure_worst_queries,

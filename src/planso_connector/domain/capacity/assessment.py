@@ -23,13 +23,16 @@ from planso_connector.domain.capacity.capacity import (
     Trade,
     WorkshopCalendar,
 )
-from planso_connector.domain.capacity.spreading import END_FIELDS, PLANNING_FIELDS, START_FIELDS, Share
+from planso_connector.domain.capacity.spreading import END_FIELDS, PLANNING_FIELDS, START_FIELDS, Share, Span
 from planso_connector.domain.fields import Value
 
 TIME_FIELD = "repair_date_time_from"
 """The time of a drop-off whose date has none."""
 USED_FIELDS = tuple(dict.fromkeys((*PLANNING_FIELDS, *BOOKED_FIELDS.values(), TIME_FIELD)))
 """All fields of an order that count."""
+
+_KARO, _LACK = HOURS_FIELDS[Trade.KARO], HOURS_FIELDS[Trade.LACK]
+_STAY_FIELDS = (*START_FIELDS, *END_FIELDS)
 
 ENOUGH_SHARE = 0.6
 """The share of orders that must have a field for it to be relied on."""
@@ -186,7 +189,7 @@ def assess(
     basis = load.build_basis(len(orders))
     for hold in holds:
         load.add(hold.to_order())
-    assessor = _Assessor(capacity, calendar, question, now, load, basis)
+    assessor = _Assessor(capacity, calendar, question, now, load, load.sum_planned(), basis)
     days = (question.first + timedelta(days=ahead) for ahead in range(question.days))
     return Availability(tuple(map(assessor.assess_day, days)), basis)
 
@@ -208,7 +211,8 @@ class _Load:
         self._first, self._last = question.first.isoformat(), last.isoformat()
         self._field = BOOKED_FIELDS[question.kind]
         self._kind = question.kind
-        self.planned: dict[Trade, dict[str, float]] = {trade: defaultdict(float) for trade in Trade}
+        self._hours: dict[tuple[Trade, Span], float] = defaultdict(float)
+        """Many orders have the same stay: their hours are spread together."""
         self.booked: Counter[str] = Counter()
         """Bookings of the kind by day."""
         self.moments: dict[str, list[str]] = defaultdict(list)
@@ -216,13 +220,21 @@ class _Load:
         self._with_stay = self._with_date = self._touching = self._with_hours = 0
 
     def add(self, order: Mapping[str, Value]) -> None:
-        for trade, (days, hours) in spreading.spread_hours(order, self.working_days).items():
-            planned = self.planned[trade]
-            for day in days:
-                planned[day] += hours
+        for trade, span, hours in spreading.find_spans(order, self.working_days):
+            self._hours[trade, span] += hours
         if booked := order.get(self._field):
             self._book(order, str(booked))
         self._count(order)
+
+    def sum_planned(self) -> dict[Trade, dict[str, float]]:
+        """Planned hours by trade and day."""
+        planned: dict[Trade, dict[str, float]] = {trade: defaultdict(float) for trade in Trade}
+        for (trade, span), hours in self._hours.items():
+            days = spreading.list_days(span, self.working_days[trade])
+            of_trade, each = planned[trade], hours / len(days)
+            for day in days:
+                of_trade[day] += each
+        return planned
 
     def _book(self, order: Mapping[str, Value], booked: str) -> None:
         day, time = booked[:10], booked[11:16]
@@ -233,15 +245,14 @@ class _Load:
             self.moments[day].append(time)
 
     def _count(self, order: Mapping[str, Value]) -> None:
-        starts = [str(value)[:10] for name in START_FIELDS if (value := order.get(name))]
-        ends = [str(value)[:10] for name in END_FIELDS if (value := order.get(name))]
-        self._with_date += bool(order.get(self._field))
-        if starts or ends:
+        dates = [str(value)[:10] for value in map(order.get, _STAY_FIELDS) if value]
+        if order.get(self._field):
+            self._with_date += 1
+        if dates:
             self._with_stay += 1
-            dates = starts + ends
             if min(dates) <= self._last and max(dates) >= self._first:
                 self._touching += 1
-                self._with_hours += any(order.get(name) is not None for name in HOURS_FIELDS.values())
+                self._with_hours += order.get(_KARO) is not None or order.get(_LACK) is not None
 
     def build_basis(self, orders: int) -> Basis:
         hours = self._with_hours / self._touching if self._touching else None
@@ -262,6 +273,7 @@ class _Assessor:
     question: Question
     now: datetime
     load: _Load
+    planned: Mapping[Trade, Mapping[str, float]]
     basis: Basis
 
     def assess_day(self, day: date) -> DayAssessment:
@@ -286,7 +298,7 @@ class _Assessor:
         return self.capacity.rules.get(self.question.kind, BookingRules())
 
     def _hours_of(self, day: date, trade: Trade) -> HoursOfDay:
-        planned = self.load.planned[trade].get(day.isoformat(), 0.0)
+        planned = self.planned[trade].get(day.isoformat(), 0.0)
         return HoursOfDay(planned, self.calendar.capacity_of(day, trade))
 
     def _why_closed(self, day: date, known: CalendarDay) -> Reason | None:

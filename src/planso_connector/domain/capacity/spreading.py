@@ -68,42 +68,53 @@ def list_working_days(calendar: WorkshopCalendar, first: date, last: date) -> di
     }
 
 
+Span = tuple[str, str, int]
+"""
+Begin, end and a number: the days from begin to end; where one of them is `""`, so many days from the other on. A plain
+tuple, of which thousands are made for each answer.
+"""
+
+
 def spread_hours(order: Mapping[str, Value], working_days: Mapping[Trade, WorkingDays]) -> dict[Trade, Share]:
     """The order's hours by trade, from its `PLANNING_FIELDS`; see above. `working_days` has to cover the stay."""
-    start, end = _first_day(order, START_FIELDS), _first_day(order, END_FIELDS)
-    if start and end and not start <= end <= _a_year_after(start):
-        end = ""
-    paint = _first_day(order, (PAINT_FIELD,))
-    shares = {}
-    for trade, field in HOURS_FIELDS.items():
-        hours = order.get(field)
-        if not isinstance(hours, int | float) or hours <= 0 or not (start or end):
-            shares[trade] = NO_HOURS
-            continue
-        begin = paint if trade is Trade.LACK and start < paint and (not end or paint <= end) else start
-        days = _select_days(working_days[trade], begin, end, hours)
+    shares = dict.fromkeys(Trade, NO_HOURS)
+    for trade, span, hours in find_spans(order, working_days):
+        days = list_days(span, working_days[trade])
         shares[trade] = Share(days, hours / len(days))
     return shares
 
 
-def _select_days(working: WorkingDays, start: str, end: str, hours: float) -> Sequence[str]:
+def find_spans(
+    order: Mapping[str, Value], working_days: Mapping[Trade, WorkingDays]
+) -> list[tuple[Trade, Span, float]]:
+    """The trades that work on the order, over which days, and for how many hours."""
+    shop, repair, finish, back, delivery, handed_back, paint, karo, lack = map(order.get, PLANNING_FIELDS)
+    start = str(shop or repair or "")[:10]
+    end = str(finish or back or delivery or handed_back or "")[:10]
+    if start and end and (end < start or (end[:4] > start[:4] and end > _a_year_after(start))):
+        end = ""
+    found: list[tuple[Trade, Span, float]] = []
+    if not (start or end):
+        return found
+    for trade, hours in ((Trade.KARO, karo), (Trade.LACK, lack)):
+        if isinstance(hours, int | float) and hours > 0:
+            begin = start
+            if paint and trade is Trade.LACK and start < (day := str(paint)[:10]) and (not end or day <= end):
+                begin = day
+            needed = 0 if begin and end else max(1, math.ceil(hours / working_days[trade].daily_hours))
+            found.append((trade, (begin, end, needed), hours))
+    return found
+
+
+def list_days(span: Span, working: WorkingDays) -> Sequence[str]:
     """At least one."""
-    days, needed = working.days, max(1, math.ceil(hours / working.daily_hours))
-    if not start:
+    (begin, end, needed), days = span, working.days
+    if not begin:
         past = bisect_right(days, end)
         return days[max(past - needed, 0) : past] or (end,)
-    first = bisect_left(days, start)
+    first = bisect_left(days, begin)
     past = bisect_right(days, end) if end else first + needed
-    return days[first:past] or days[first : first + 1] or (start,)
-
-
-def _first_day(order: Mapping[str, Value], fields: Sequence[str]) -> str:
-    """The day of the first of these fields that is set; `""` where none is."""
-    for field in fields:
-        value = order.get(field)
-        if value:
-            return str(value)[:10]
-    return ""
+    return days[first:past] or days[first : first + 1] or (begin,)
 
 
 def _a_year_after(day: str) -> str:
