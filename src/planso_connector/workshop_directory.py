@@ -86,7 +86,11 @@ class WorkshopDirectory:
             if workshop.removed_at is not None:
                 self._served.pop(workshop.name, None)
             else:
-                self._serve(workshop.name, workshop.planso_url, workshop)
+                try:
+                    self._serve(workshop.name, workshop.planso_url, workshop)
+                except ValueError as error:  # by a version that accepted more
+                    log.exception("workshop_not_served", workshop=workshop.name, reason=str(error))
+                    self._served.pop(workshop.name, None)
         self._version = changes.version
         return changed
 

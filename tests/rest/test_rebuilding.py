@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from planso_connector.domain.clock import format_instant, now
 from planso_connector.domain.order import PLATE
@@ -187,3 +188,27 @@ def index_check(service: Service) -> tuple[str, bool, bool]:
     assert ready.status_code == 200, ready.text
     check = next(check for check in ready.json()["checks"] if check["name"] == "index")
     return ready.json()["state"], check["ok"], f"{DONE} of {ORDERS}" in check["words"]
+
+
+def test_a_workshop_that_can_not_be_rebuilt_holds_up_no_other(interrupted: Store) -> None:
+    """A fault in one workshop's rebuild is logged with its name, and the next one's is done."""
+    rebuilt: list[str] = []
+
+    class Rebuild(Reindexer):
+        async def run(self, *_: object, **__: object) -> None:
+            if self.workshop == "faulty":
+                raise KeyError("ours")
+            rebuilt.append(str(self.workshop))
+
+    due = [Rebuild(interrupted.installation.for_workshop(name), now) for name in ("faulty", "well")]
+
+    async def find_due() -> list[Reindexer]:
+        return [one for one in due if one.workshop not in rebuilt]
+
+    async def pause(_: float) -> None:
+        raise Interrupted
+
+    with capture_logs() as lines, pytest.raises(Interrupted):
+        interrupted.runner.run(startup.rebuild_lookup_keys(find_due, no_heartbeat, sleep=pause))
+    assert rebuilt == ["well"]
+    assert [line["workshop"] for line in lines if line["event"] == "not_reindexed"] == ["faulty"]

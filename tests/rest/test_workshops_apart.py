@@ -61,7 +61,7 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
     plant_secret(workshops, "beta")
     order_id = foreign_order(workshops, "alpha", "beta")
     operation = secret_operation(workshops)
-    address = template.format(order_id=order_id, name="work", operation_id=operation, workshop="beta")
+    address = template.format(order_id=order_id, name="work", operation_id=operation, hold_id="hold_0123456789abcdef")
     before = snapshot(workshops, "beta")
     parameters: dict[str, Any] = {"q": "Zzyzx"} if template == "/api/lookup" else {}
     body = {"remarks": "changed", "order_id": order_id} if method in ("PUT", "PATCH") else None

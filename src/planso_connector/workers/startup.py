@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from planso_connector.domain.errors import ConnectorError
+from planso_connector.domain.errors import ConnectorError, StoreUnavailable
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.querying.reindex import Reindexer
 
@@ -57,10 +57,14 @@ async def rebuild_lookup_keys(
     """
 
     async def step() -> bool:
-        due = list(await find_due())
-        for reindex in due:
-            await reindex.run(lambda _: beat(STEP_TIMEOUT))
-        return not due
+        for reindex in await find_due():
+            try:
+                await reindex.run(lambda _: beat(STEP_TIMEOUT))
+            except StoreUnavailable:
+                raise
+            except Exception:  # one workshop's fault holds up no other; it is tried again with the next check
+                log.exception("not_reindexed", workshop=reindex.workshop)
+        return True
 
     while True:
         await retry_until_done(step, "not_reindexed", beat)

@@ -31,6 +31,10 @@ class Reindexer:
         self._clock = clock
         self._holder = leases.generate_holder()
 
+    @property
+    def workshop(self) -> str | None:
+        return self._database.workshop
+
     async def is_due(self) -> bool:
         """Whether orders may lack keys: after an upgrade, or an interrupted rebuild."""
         return await self._database.read(lookup_keys.read_rebuild_progress) is not None

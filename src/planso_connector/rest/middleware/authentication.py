@@ -5,6 +5,7 @@ Without any key the connector serves this machine alone. A server bound to loopb
 through a proxy or a browser, so requests with a sign of either are refused.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, extract_key_id
-from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
+from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated, StoreUnavailable
 from planso_connector.flows.operating.access_log import AccessLog
-from planso_connector.flows.operating.authenticate import NOT_VALID, Authenticator
+from planso_connector.flows.operating.authenticate import MONITORING_TIMEOUT, NOT_VALID, Authenticator
 from planso_connector.flows.operating.wait_limit import current_key_id, current_workshop
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
@@ -164,12 +165,21 @@ class AuthenticationMiddleware:
 
     async def _find_flows(self, scope: Scope, caller: Caller) -> WorkshopFlows | None:
         """
-        Those of the caller's workshop; None where it is not configured. Raises HTTPException (404) where the host name
-        names another one, and StoreUnavailable.
+        Those of the caller's workshop; None where it is not configured, and for monitoring while it can't be opened.
+        Raises HTTPException (404) where the host name names another one, and StoreUnavailable.
         """
         if self._workshops.is_foreign(get_host_label(scope), caller.workshop):
             raise HTTPException(404, _NOT_FOUND)
-        return self._workshops.find_open(caller.workshop) or await self._workshops.open(caller.workshop)
+        flows = self._workshops.find_open(caller.workshop)
+        if flows is not None:
+            return flows
+        if scope["path"] not in MONITORING_PATHS:
+            return await self._workshops.open(caller.workshop)
+        try:  # these are answered about the process alone while the database is silent
+            async with asyncio.timeout(MONITORING_TIMEOUT):
+                return await self._workshops.open(caller.workshop)
+        except (StoreUnavailable, TimeoutError):
+            return None
 
     def _record_access(self, scope: Scope, route: MatchedRoute, caller: Caller, status: int) -> None:
         """The orders that the response showed, 412 too; else the one of the path."""
