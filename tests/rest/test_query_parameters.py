@@ -14,6 +14,9 @@ from tests.rest import raw
 from tests.rest.keys import make_key
 from tests.service import Service
 
+SETTINGS = {"connector_address_rate_limit": "1000000/h", "connector_rate_limit": "1000000/h"}
+"""Each route is asked several times."""
+
 ORDERS = 12
 IDS = sorted(Sandbox(orders=ORDERS).order_ids())
 UNDER_API = sorted(route for route in REQUIRED_SCOPES if " /api" in route)
@@ -33,7 +36,7 @@ def _key(service: Service) -> None:
 def ask(service: Service, route: str, query: str) -> httpx2.Response:
     """Call the route on an order that exists, with a valid body."""
     method, _, template = route.partition(" ")
-    address = template.format(order_id=IDS[0], name="work", operation_id="op_1")
+    address = template.format(order_id=IDS[0], name="work", operation_id="op_1", hold_id="hold_1")
     return service.http.request(method, f"{address}?{query}", json=BODIES.get(method))
 
 

@@ -61,7 +61,8 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
     plant_secret(workshops, "beta")
     order_id = foreign_order(workshops, "alpha", "beta")
     operation = secret_operation(workshops)
-    address = template.format(order_id=order_id, name="work", operation_id=operation, hold_id="hold_0123456789abcdef")
+    hold = secret_hold(workshops) if "{hold_id}" in template else ""
+    address = template.format(order_id=order_id, name="work", operation_id=operation, hold_id=hold)
     before = snapshot(workshops, "beta")
     parameters: dict[str, Any] = {"q": "Zzyzx"} if template == "/api/lookup" else {}
     body = {"remarks": "changed", "order_id": order_id} if method in ("PUT", "PATCH") else None
@@ -72,6 +73,8 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
     assert snapshot(workshops, "beta") == before
     if "{" in template:
         assert answer.status_code in (403, 404), answer.text
+    if hold:
+        assert workshops.http["beta"].delete(f"/api/availability/holds/{hold}").status_code == 200
 
 
 def plant_secret(workshops: Workshops, name: str) -> None:
@@ -86,6 +89,18 @@ def secret_operation(workshops: Workshops) -> str:
     plant_secret(workshops, "beta")
     operations = workshops.http["beta"].get("/api/operations").json()["operations"]
     return str(operations[0]["id"])
+
+
+def secret_hold(workshops: Workshops) -> str:
+    """A day that beta holds."""
+    http = workshops.http["beta"]
+    days = ("mo", "tu", "we", "th", "fr", "sa", "su")
+    assert http.put("/api/capacity", json={"weekdays": {name: {} for name in days}}).status_code == 200
+    today = http.get("/api/availability").json()["days"]
+    day = next(one["date"] for one in today if one["level"] != "closed")
+    answer = http.post("/api/availability/holds", json={"date": day})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["hold_id"])
 
 
 def snapshot(workshops: Workshops, name: str) -> list[Any]:
