@@ -202,7 +202,7 @@ def test_what_docs_offers_to_send_is_small_and_changes_nothing(document: dict[st
             required = resolved(document, content["schema"]).get("required", ())
             assert len(first or ()) <= max(3, len(required)), where
             assert isinstance(first, dict) is ("auth" not in where), where
-            if where.startswith("PUT"):
+            if where.startswith("PUT") and "order_id" in where:
                 assert first["order_id"] == offered["order_id"]
         headers = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "header"}
         assert not headers & {name for name, example in offered.items() if example is not None}, where

@@ -16,7 +16,13 @@ _ATTRIBUTES: dict[type[ConnectorError], tuple[str, ...]] = {
     errors.PageTooLarge: ("page",),
     errors.CommitUnknown: ("operation_id",),
 }
-_NOT_FORWARDED = (errors.NotAuthenticated, errors.NotAllowed, errors.VersionChanged, errors.QueryTooBroad)
+_NOT_FORWARDED = (
+    errors.NotAuthenticated,
+    errors.NotAllowed,
+    errors.VersionChanged,
+    errors.QueryTooBroad,
+    errors.NoRoom,
+)
 """No flow that is forwarded raises these; an ancestor stands in for them."""
 
 

@@ -56,6 +56,12 @@ def fill_in(service: Service) -> None:
     service.sync(full="true")
 
 
+@pytest.fixture(scope="module", name="service")
+def filled_service(service: Service) -> Service:
+    fill_in(service)
+    return service
+
+
 def test_without_a_capacity_no_level_is_invented(service: Service) -> None:
     """What is planned is said, and that the workshop has set nothing."""
     assert service.http.get("/api/capacity").json()["capacity"] is None
@@ -87,7 +93,6 @@ def test_the_capacity_is_replaced_as_a_whole(service: Service) -> None:
 
 def test_planned_hours_follow_the_orders(service: Service) -> None:
     """A day has the hours of its orders; one that is moved takes exactly its hours along."""
-    fill_in(service)
     put_capacity(service)
     begin = day(100)
     before = ask(service, **{"from": begin.isoformat(), "days": 20})

@@ -1,7 +1,7 @@
 """/api/availability: when there is room, and slots that are held for a call."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -128,12 +128,11 @@ class AvailabilityQuery:
 
 
 _INVALID = Problem(("query", "days"), "must be 60 or less", "less_than_equal")
-_EXAMPLE = build_example(
-    AvailabilityAnswer,
-    days=[build_example(DayAvailability, slots=[build_example(SlotAvailability) | {"from": "07:30"}])],
-)
+_SLOT_EXAMPLE = {"from": "07:30", "to": "09:00", "level": "free", "booked": 1}
+_EXAMPLE = build_example(AvailabilityAnswer, days=[build_example(DayAvailability, slots=[_SLOT_EXAMPLE])])
 
 
+_HOLD_EXAMPLE = {"date": "2026-12-08", "slot": "07:30-09:00"}
 _HOLD_ID = "hold_5f0c2b9e41d7a6380c1e"
 
 
@@ -149,11 +148,8 @@ class HoldRequest(BaseModel):
         default="",
         max_length=20,
     )
-    kind: str = described(
-        f"What for: {_KINDS}.",
-        BookingKind.DROP_OFF.value,
-        default=BookingKind.DROP_OFF.value,
-        pattern=f"^({'|'.join(BookingKind)})$",
+    kind: Literal["estimate", "drop_off", "pick_up"] = described(
+        f"What for: {_KINDS}.", BookingKind.DROP_OFF.value, default=BookingKind.DROP_OFF.value
     )
     hours_karo: float = described("Hours of body work.", 6.0, default=0.0, ge=0, le=MAX_HOURS)
     hours_lack: float = described("Hours of paint work.", 4.0, default=0.0, ge=0, le=MAX_HOURS)
@@ -232,7 +228,7 @@ def _add_holds(router: APIRouter) -> None:
     async def hold_slot(
         flows: Flows,
         request: Request,
-        body: Annotated[HoldRequest, Body(openapi_examples=build_examples(a_slot=build_example(HoldRequest)))],
+        body: Annotated[HoldRequest, Body(openapi_examples=build_examples(a_slot=_HOLD_EXAMPLE))],
         call_id: Annotated[
             str | None,
             Header(

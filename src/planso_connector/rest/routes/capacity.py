@@ -10,7 +10,7 @@ from planso_connector.flows.operating.capacity import CapacityState
 from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.request_context import Flows, get_caller
 from planso_connector.rest.routes.router import make_router, success_response
-from planso_connector.rest.schemas.capacity import CAPACITY_EXAMPLE, Capacity, CapacityAnswer
+from planso_connector.rest.schemas.capacity import CAPACITY_EXAMPLE, HOURS_ALONE_EXAMPLE, Capacity, CapacityAnswer
 from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, build_examples, document_success
 
@@ -26,6 +26,7 @@ def _example(document: dict[str, Any] | None, **members: Any) -> dict[str, Any]:
     return build_example(CapacityAnswer, capacity=document, **members)
 
 
+_EXAMPLES = build_examples(hours_alone=HOURS_ALONE_EXAMPLE, a_body_shop=CAPACITY_EXAMPLE)
 _SET = _example(write_capacity(read_capacity(CAPACITY_EXAMPLE)))
 
 
@@ -54,7 +55,10 @@ def routes() -> APIRouter:
     async def set_capacity(
         flows: Flows,
         request: Request,
-        body: Annotated[Capacity, Body(openapi_examples=build_examples(a_body_shop=CAPACITY_EXAMPLE))],
+        body: Annotated[
+            Capacity,
+            Body(openapi_examples=build_examples(hours_alone=HOURS_ALONE_EXAMPLE, a_body_shop=CAPACITY_EXAMPLE)),
+        ],
     ) -> Response:
         """Replaces the capacity as a whole: what is left out is not limited, and weekdays left out are closed."""
         return _respond(await flows.capacity.set(body.to_document(), caller=get_caller(request).label))

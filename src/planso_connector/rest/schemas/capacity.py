@@ -1,6 +1,6 @@
 """The bodies of /api/capacity."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,7 +47,7 @@ class BookingLimits(BaseModel):
 
     per_day: int | None = described(f"Vehicles a day. {_UNLIMITED}", 8, default=None, **_VEHICLES)
     per_slot: int | None = described(f"Vehicles in each slot. {_UNLIMITED}", 3, default=None, **_VEHICLES)
-    slots: list[str] = described(
+    slots: list[Annotated[str, Field(max_length=20)]] = described(
         "Times of day, in order. A booking's time decides which one it is in; the end is not part of it.",
         ["07:30-09:00", "09:00-10:30", "13:00-15:00"],
         default=[],
@@ -60,8 +60,10 @@ class BookingLimits(BaseModel):
         ge=0,
         le=capacity_document.MAX_DAYS,
     )
-    same_day_until: str | None = described("Until when today can be booked. Null: all day.", "10:00", default=None)
-    weekdays: list[str] | None = described(
+    same_day_until: str | None = described(
+        "Until when today can be booked. Null: all day.", "10:00", default=None, max_length=10
+    )
+    weekdays: list[Annotated[str, Field(max_length=10)]] | None = described(
         f"Only on these weekdays: {', '.join(capacity_document.WEEKDAYS)}. Null: every open day.",
         ["mo", "tu", "we", "th"],
         default=None,
@@ -74,8 +76,10 @@ class CapacityException(BaseModel):
 
     model_config = ConfigDict(**_STRICT, populate_by_name=True)
 
-    first: str = described("The first day. ISO 8601.", "2026-12-24", alias="from")
-    last: str | None = described("The last day. Null: the first one alone.", "2026-12-31", default=None, alias="to")
+    first: str = described("The first day. ISO 8601.", "2026-12-24", alias="from", max_length=40)
+    last: str | None = described(
+        "The last day. Null: the first one alone.", "2026-12-31", default=None, alias="to", max_length=40
+    )
     closed: bool | None = described("Whether the workshop is closed; without hours it is required.", True, default=None)
     karo: float | None = described("Hours of body work on each of these days.", None, default=None, **_HOURS)
     lack: float | None = described("Hours of paint work on each of these days.", None, default=None, **_HOURS)
@@ -90,7 +94,10 @@ class Capacity(BaseModel):
     model_config = _STRICT
 
     federal_state: str | None = described(
-        "Its public holidays are closed days: `BW`, `BY`, ... Null: those of all states.", "BW", default=None
+        "Its public holidays are closed days: `BW`, `BY`, ... Null: those of all states.",
+        "BW",
+        default=None,
+        max_length=10,
     )
     horizon_days: int = described(
         "How many days from today on can be booked.",
@@ -126,6 +133,7 @@ class CapacityAnswer(Envelope):
 
 
 _HOURS_EXAMPLE = {"karo": 32.0, "lack": 16.0}
+HOURS_ALONE_EXAMPLE: dict[str, Any] = {"weekdays": dict.fromkeys(("mo", "tu", "we", "th", "fr"), _HOURS_EXAMPLE)}
 CAPACITY_EXAMPLE: dict[str, Any] = {
     "federal_state": "BW",
     "horizon_days": 90,

@@ -10,6 +10,7 @@ revision = "0019"
 down_revision = "0018"
 branch_labels = None
 depends_on = None
+oldest_code = "0017"
 
 
 def key() -> sa.types.TypeEngine[str]:
