@@ -214,7 +214,8 @@ def test_damage_by_a_save_without_an_answer_is_found_and_nothing_is_sent_again(t
             operation = service.wait_until_settled(answer)
             knobs(service, save_latency=0.0)
             assert operation["state"] == "damaged", (trouble, operation["message"])
-            assert sum(request.saving for request in sandbox.requests) == 1, trouble
+            # A late save of the order before may end, and be listed, only now.
+            assert sum(request.saving for request in sandbox.requests if request.order_id == order) == 1, trouble
             assert "lost" in by_label(operation).values(), trouble
             resume(service)
 
