@@ -93,7 +93,7 @@ class Connector:
         parts = self.workshops.find_parts(self.workshops.default)
         if parts is None:
             configuration.require_planso_login(self.settings)
-        assert parts is not None, "it is opened at the start, and stays open"
+        assert parts is not None, "it is opened at the start, and commands end before it is idle for long"
         return parts
 
     def drain(self, seconds: float) -> None:
@@ -296,6 +296,7 @@ def _build_wake_ups(database: Database, workshops: OpenWorkshops, outbox_worker:
 
     wake_ups.subscribe(WakeUpKind.OPERATION, wake_outbox)
     wake_ups.subscribe(WakeUpKind.SETTLED, wake_callers)
+    wake_ups.subscribe(WakeUpKind.LEASE, lambda _: outbox_worker.poll())
     return wake_ups
 
 

@@ -12,18 +12,9 @@ from planso_connector.domain import clock
 from planso_connector.domain.errors import NotFound, PlansoTimeout, PlansoUnavailable, TooManyWaiting
 from planso_connector.domain.fields import Value
 from planso_connector.flows.operating import forwarded_calls as calls
-from planso_connector.flows.operating.doctor import Finding
 from planso_connector.flows.operating.forwarded_calls import CallHandlers, ForwardedCalls, ForwardedCallServer
-from planso_connector.flows.operating.forwarded_kinds import (
-    DRY_RUN,
-    LIVE_READ,
-    TRIAL,
-    DryRunAction,
-    DryRunCall,
-    LiveRead,
-)
+from planso_connector.flows.operating.forwarded_kinds import DRY_RUN, LIVE_READ, DryRunAction, DryRunCall, LiveRead
 from planso_connector.flows.operating.wake_ups import WakeUps
-from planso_connector.flows.trial.trial import TrialPlan
 from planso_connector.flows.writing.dry_run import Preview
 from planso_connector.store import forwarded_calls
 from planso_connector.store.engine.database import Database, Transaction
@@ -142,8 +133,8 @@ def test_a_call_is_executed_once(database_url: str) -> None:
 
 def test_who_gives_up_says_what_was_done(database_url: str) -> None:
     """
-    Where nobody has the lease, nothing was sent; where the holder takes too long it breaks off, but for a trial, and
-    the row is gone either way, also of a caller that was cancelled.
+    Where nobody has the lease, nothing was sent; where the holder takes too long it breaks off, and the row is gone
+    either way, also of a caller that was cancelled.
     """
 
     async def story() -> None:
@@ -156,23 +147,12 @@ def test_who_gives_up_says_what_was_done(database_url: str) -> None:
                 await asking.read(1, 0.4)
             await wait_until_async(lambda: not holding.server.running, "the holder to break off")
 
-            ended: list[int] = []
-
-            async def run_trial(_workshop: str, plan: TrialPlan, _seconds: float) -> list[Finding]:
-                await holding.may_end.wait()
-                ended.append(plan.order_id)
-                return []
-
-            holding.handlers.add(TRIAL, run_trial)
-            with pytest.raises(PlansoTimeout, match="did not answer within"):
-                await asking.calls.call(asking.database, TRIAL, TrialPlan(3, "", (), may_lose=False), 0.4)
             cancelled = asyncio.create_task(asking.read(1))
             await wait_until_async(lambda: holding.seen.count((SHOP, 1)) == 2, "the second read to begin")
             cancelled.cancel()
             await asyncio.wait({cancelled})
             assert await asking.count() == 0
             holding.may_end.set()
-            await wait_until_async(lambda: ended == [3], "the trial to end")
             assert (5 in dict(holding.seen).values(), await asking.count()) == (False, 0)
 
     asyncio.run(story())

@@ -13,9 +13,7 @@ from planso_connector.domain.errors import PlansoUnavailable
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import FieldChange
 from planso_connector.flows.operating import forwarded_kinds as kinds
-from planso_connector.flows.operating.doctor import Finding
 from planso_connector.flows.operating.sealed_credentials import LIFETIME, MAX_KEYS, OneOffKeys, seal
-from planso_connector.flows.trial.trial import TrialPlan
 from planso_connector.flows.writing.dry_run import Preview
 from planso_connector.store.sync_runs import Trigger
 
@@ -33,8 +31,6 @@ PREVIEWS = st.builds(
     FIELDS,
     st.booleans(),
 )
-PLANS = st.builds(TrialPlan, IDS, WORDS, TEXTS, st.booleans())
-FINDINGS = st.builds(Finding, WORDS, st.booleans(), WORDS, st.lists(TEXTS, max_size=2).map(tuple))
 DRY_RUNS = st.builds(
     kinds.DryRunCall, st.sampled_from(kinds.DryRunAction), st.one_of(st.none(), IDS), FIELDS, WORDS, TEXTS
 )
@@ -48,8 +44,6 @@ EXCHANGES: tuple[tuple[kinds.CallKind[Any, Any], st.SearchStrategy[Any], st.Sear
         st.builds(kinds.SyncStart, st.sampled_from(Trigger), st.booleans(), st.booleans()),
         st.builds(kinds.SyncStarted, WORDS, st.booleans()),
     ),
-    (kinds.TRIAL_PREPARATION, st.builds(kinds.TrialPreparation, IDS, st.booleans()), PLANS),
-    (kinds.TRIAL, PLANS, st.lists(FINDINGS, max_size=3)),
 )
 
 

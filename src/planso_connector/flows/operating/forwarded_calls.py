@@ -285,7 +285,7 @@ class ForwardedCallServer:
         seconds = (parse_instant(call.expires_at) - self._clock()).total_seconds()
         request = kind.decode_request(json.loads(call.request))
         try:
-            async with asyncio.timeout(max(0.0, seconds) if kind.may_be_cancelled else None) as limit:
+            async with asyncio.timeout(max(0.0, seconds)) as limit:
                 return kind.encode_result(await handler(workshop, request, seconds))
         except TimeoutError:
             if limit.expired():

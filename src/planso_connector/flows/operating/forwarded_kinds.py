@@ -3,7 +3,7 @@ The kinds of calls that are forwarded to the holder of a PlanSo lease, with thei
 read from it is equal to what was written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -11,8 +11,6 @@ from typing import Any, Generic, TypeVar
 from planso_connector.domain.fields import Value
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import FieldChange
-from planso_connector.flows.operating.doctor import Finding
-from planso_connector.flows.trial.trial import TrialPlan
 from planso_connector.flows.writing.dry_run import Preview
 from planso_connector.store.sync_runs import Trigger
 
@@ -22,14 +20,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CallKind(Generic[Request, Result]):
-    """`may_be_cancelled`: whether the holder breaks it off when its caller has given up."""
+    """A kind of call, and how its request and result are written as JSON."""
 
     name: str
     encode_request: Callable[[Request], Any]
     decode_request: Callable[[Any], Request]
     encode_result: Callable[[Result], Any]
     decode_result: Callable[[Any], Result]
-    may_be_cancelled: bool = True
 
 
 def _nothing(_: object) -> None:
@@ -157,33 +154,3 @@ def _decode_sync_start(stored: Mapping[str, Any]) -> SyncStart:
 SYNC_START: CallKind[SyncStart, SyncStarted] = CallKind(
     "sync_start", asdict, _decode_sync_start, asdict, lambda stored: SyncStarted(**stored)
 )
-
-
-# -- trial
-
-
-@dataclass(frozen=True, slots=True)
-class TrialPreparation:
-    order_id: int
-    may_lose: bool
-
-
-def _decode_plan(stored: Mapping[str, Any]) -> TrialPlan:
-    return TrialPlan(**{**stored, "steps": tuple(stored["steps"])})
-
-
-def _encode_findings(findings: Sequence[Finding]) -> list[Any]:
-    return [asdict(finding) for finding in findings]
-
-
-def _decode_findings(stored: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    return [Finding(**{**one, "rows": tuple(tuple(row) for row in one["rows"])}) for one in stored]
-
-
-TRIAL_PREPARATION: CallKind[TrialPreparation, TrialPlan] = CallKind(
-    "trial_preparation", asdict, lambda stored: TrialPreparation(**stored), asdict, _decode_plan
-)
-TRIAL: CallKind[TrialPlan, Sequence[Finding]] = CallKind(
-    "trial", asdict, _decode_plan, _encode_findings, _decode_findings, may_be_cancelled=False
-)
-"""Its findings come all at once, at the end."""
