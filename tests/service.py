@@ -16,7 +16,7 @@ import httpx2
 import uvicorn
 from pydantic import SecretStr
 
-from planso_connector import app
+from planso_connector import app, background
 from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import StoreTimeout
@@ -268,7 +268,7 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
     handle: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
-        async with app.open_connector(settings, now) as built, app.run_workers(built):
+        async with app.open_connector(settings, now) as built, background.run_workers(built):
             handle.append((built, asyncio.get_running_loop()))
             server.config = built.server
             await server.serve(sockets=[listening])

@@ -13,7 +13,8 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from planso_connector.app import Connector, open_connector, run_workers
+from planso_connector.app import Connector, open_connector
+from planso_connector.background import run_workers
 from planso_connector.domain import clock
 from planso_connector.domain.errors import NotFound, PlansoUnavailable
 from planso_connector.flows.operating.workshops import NOTICE, NewWorkshop, WorkshopChanges

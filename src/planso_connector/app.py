@@ -5,36 +5,26 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from weakref import WeakValueDictionary
 
 import structlog
 from fastapi import FastAPI
 
 from planso_connector import configuration, logs, telemetry
 from planso_connector.domain import clock as system_clock
-from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.flows.operating import planso_calls
+from planso_connector.domain.clock import Clock
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.forwarded_calls import ForwardedCalls, ForwardedCallServer
-from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.flows.operating.installation_statistics import InstallationStatisticsCollector
-from planso_connector.flows.operating.planso_calls import LocalCalls
 from planso_connector.flows.operating.planso_lease import PlansoLease, PlansoLeases
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
-from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.operating.wait_limit import WaitLimit
-from planso_connector.flows.operating.wake_ups import WakeUps
 from planso_connector.flows.operating.workshops import WorkshopRegistry
-from planso_connector.flows.querying.reindex import Reindexer
 from planso_connector.flows.syncing.pacing import Pacer
-from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
+from planso_connector.flows.writing.outbox import OUTBOX_GRACE
 from planso_connector.open_workshops import OpenWorkshops
-from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.pages.layout_cache import LayoutCache
+from planso_connector.process_calls import CALL_GRACE, ProcessCalls
 from planso_connector.rest import application
 from planso_connector.rest.application import ProcessFlows
 from planso_connector.rest.metrics import Metrics
@@ -42,13 +32,10 @@ from planso_connector.rest.middleware import authentication
 from planso_connector.scheduled_syncs import ScheduledSyncs
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import lookup_keys, operations
+from planso_connector.shared_throttles import SharedThrottles
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
-from planso_connector.store.wake_ups import WakeUpKind
-from planso_connector.workers import readiness_watch, removed_workshops, retention, startup
-from planso_connector.workers.outbox_worker import OutboxWorker
-from planso_connector.workers.supervisor import Supervisor, Worker
+from planso_connector.workers.supervisor import Supervisor
 from planso_connector.workshop_directory import ServedWorkshop, WorkshopDirectory
 from planso_connector.workshop_parts import SharedParts, WorkshopParts, build_workshop
 
@@ -59,12 +46,6 @@ MAX_QUEUED_READS = 64
 
 DATABASE_GRACE = 5.0
 """Seconds after the outbox's grace for the database to store results; then the process ends without its answer."""
-
-CALL_GRACE = 10.0
-"""Seconds for calls of other processes that are in progress when the process stops."""
-
-REFRESH_INTERVAL = 2.0
-"""Seconds between two looks at the registry, and for workshops that nobody uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +58,7 @@ class Connector:
     workshops: OpenWorkshops
     registry: WorkshopRegistry
     leases: PlansoLeases
-    outbox_worker: OutboxWorker
-    wake_ups: WakeUps
-    call_server: ForwardedCallServer
+    calls: ProcessCalls
     syncs: ScheduledSyncs
     access_log: AccessLog
     get_readiness: Callable[[], Awaitable[ReadinessProbe]]
@@ -158,81 +137,26 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 async def _build(
     settings: Settings, database: Database, traces: telemetry.Traces, machine_clock: Clock, *, beside_others: bool
 ) -> AsyncIterator[Connector]:
-    supervisor = Supervisor()
-    metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
     clock = await DatabaseClock.create(database, machine_clock)
     registry = configuration.workshop_registry(settings, database, clock)
-    leases = PlansoLeases(database, clock, lambda lease: close_users(lease))
-    directory = WorkshopDirectory(settings, registry, None if beside_others else leases)
-    throttles: WeakValueDictionary[str, Throttle] = WeakValueDictionary()
-
-    def get_throttle(address: str, wanted: Settings) -> Throttle:
-        """With the lowest limits of those that share it."""
-        sharing = [wanted, *(parts.settings for parts in workshops if parts.access.address == address)]
-        concurrency = min(settings.connector_planso_concurrency for settings in sharing)
-        rate = min(
-            (settings.connector_planso_rate for settings in sharing if settings.connector_planso_rate), default=None
-        )
-        throttle = throttles.setdefault(address, Throttle(concurrency, rate))
-        throttle.set_limits(concurrency, rate)
-        return throttle
-
-    async def build(served: ServedWorkshop) -> WorkshopParts:
-        return await build_workshop(served.name, directory.load_settings(served), served.access, shared)
 
     def close_users(lease: PlansoLease) -> None:
         """Another process talks to this PlanSo now: nobody here must go on with its sessions."""
         for name in lease.users:
             workshops.begin_close(name, "another process has its PlanSo lease")
 
+    async def build(served: ServedWorkshop) -> WorkshopParts:
+        return await build_workshop(served.name, directory.load_settings(served), served.access, shared)
+
+    leases = PlansoLeases(database, clock, close_users)
+    directory = WorkshopDirectory(settings, registry, None if beside_others else leases)
     workshops = OpenWorkshops(settings.connector_workshop, directory, build, lambda name: syncs.plan(name))
-    outbox_worker = _build_outbox_worker(database, clock, workshops)
-    wake_ups = _build_wake_ups(database, workshops, outbox_worker)
-    forwarded_calls = ForwardedCalls(clock, wake_ups)
-
-    def wake_outbox(name: str) -> None:
-        outbox_worker.wake(name)
-        if name in directory and leases.find_held(directory.get(name).access.address) is None:
-            wake_ups.send(WakeUpKind.OPERATION, name)  # the holder of its PlanSo lease carries it out
-
+    calls = ProcessCalls(database, clock, workshops, leases)
     syncs = ScheduledSyncs(workshops, database, clock)
-    shared = SharedParts(
-        database=database,
-        clock=clock,
-        metrics=metrics,
-        traces=traces,
-        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo", lambda: workshops.is_alone),
-        sync_pacer=Pacer(),
-        write_pacer=Pacer(),
-        process_checks=[
-            ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
-            ProcessCheck("log", logs.find_problem, "every line is written", required=False),
-        ],
-        get_throttle=get_throttle,
-        layouts=LayoutCache(),
-        wake_ups=wake_ups,
-        forwarded_calls=forwarded_calls,
-        wake_outbox=wake_outbox,
-        next_run_at=syncs.timer.next_run_at,
-        find_stuck_sync=syncs.timer.find_stuck,
-        is_alone=lambda: workshops.is_alone,
-    )
+    supervisor = Supervisor()
+    shared = _build_shared(settings, database, clock, traces, supervisor, calls, syncs, workshops)
     access_log = AccessLog(database, clock)
-    call_server = ForwardedCallServer(
-        database,
-        clock,
-        wake_ups,
-        holder=leases.holder,
-        has_lease=lambda name: name in directory and directory.get(name).access.is_held,
-    )
-    process_readiness = ReadinessProbe(database.for_workshop(workshops.default), clock, shared.process_checks)
-
-    async def get_readiness() -> ReadinessProbe:
-        """For callers without a key: a single workshop is the process's matter, too."""
-        if workshops.default in directory and shared.is_alone():
-            return (await workshops.open_parts(workshops.default)).flows.readiness
-        return process_readiness
-
+    get_readiness = _choose_readiness(shared, workshops)
     try:
         await directory.refresh()
         if settings.planso_url:
@@ -245,9 +169,7 @@ async def _build(
             workshops=workshops,
             registry=registry,
             leases=leases,
-            outbox_worker=outbox_worker,
-            wake_ups=wake_ups,
-            call_server=call_server,
+            calls=calls,
             syncs=syncs,
             access_log=access_log,
             get_readiness=get_readiness,
@@ -257,47 +179,64 @@ async def _build(
         )
     finally:
         database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
-        await call_server.close(CALL_GRACE)
+        await calls.server.close(CALL_GRACE)
         await workshops.close()
-        await forwarded_calls.close()
+        await calls.forwarded.close()
         await leases.close()
         await access_log.close()
 
 
-def _build_outbox_worker(database: Database, clock: DatabaseClock, workshops: OpenWorkshops) -> OutboxWorker:
-    async def find_due() -> list[str]:
-        now = format_instant(clock())
-        return await database.read(lambda tx: operations.list_due_workshops(tx, now=now))
+def _build_shared(
+    settings: Settings,
+    database: Database,
+    clock: DatabaseClock,
+    traces: telemetry.Traces,
+    supervisor: Supervisor,
+    calls: ProcessCalls,
+    syncs: ScheduledSyncs,
+    workshops: OpenWorkshops,
+) -> SharedParts:
+    def list_settings(address: str) -> list[Settings]:
+        return [parts.settings for parts in workshops if parts.access.address == address]
 
-    async def open_outbox(name: str) -> Outbox | None:
-        if name not in workshops.directory or not await workshops.directory.get(name).access.acquire():
-            return None
-        return (await workshops.open_parts(name)).outbox
+    def is_alone() -> bool:
+        return workshops.is_alone
 
-    def list_open() -> list[Outbox]:
-        return [parts.outbox for parts in workshops]
+    return SharedParts(
+        database=database,
+        clock=clock,
+        metrics=Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages),
+        traces=traces,
+        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo", is_alone),
+        sync_pacer=Pacer(),
+        write_pacer=Pacer(),
+        process_checks=[
+            ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
+            ProcessCheck("log", logs.find_problem, "every line is written", required=False),
+        ],
+        get_throttle=SharedThrottles(list_settings).get,
+        layouts=LayoutCache(),
+        wake_ups=calls.wake_ups,
+        forwarded_calls=calls.forwarded,
+        wake_outbox=calls.wake_outbox,
+        next_run_at=syncs.timer.next_run_at,
+        find_stuck_sync=syncs.timer.find_stuck,
+        is_alone=is_alone,
+    )
 
-    return OutboxWorker(find_due, open_outbox, list_open, database.max_wait)
 
+def _choose_readiness(shared: SharedParts, workshops: OpenWorkshops) -> Callable[[], Awaitable[ReadinessProbe]]:
+    process_readiness = ReadinessProbe(
+        shared.database.for_workshop(workshops.default), shared.clock, shared.process_checks
+    )
 
-def _build_wake_ups(database: Database, workshops: OpenWorkshops, outbox_worker: OutboxWorker) -> WakeUps:
-    wake_ups = WakeUps(database)
+    async def get_readiness() -> ReadinessProbe:
+        """For callers without a key: a single workshop is the process's matter, too."""
+        if workshops.default in workshops.directory and shared.is_alone():
+            return (await workshops.open_parts(workshops.default)).flows.readiness
+        return process_readiness
 
-    def wake_outbox(workshop: str | None) -> None:
-        if workshop is None:
-            outbox_worker.poll()
-        else:
-            outbox_worker.wake(workshop)
-
-    def wake_callers(operation_id: str | None) -> None:
-        if operation_id is not None:
-            for parts in workshops:
-                parts.outbox.notify_changed(operation_id)
-
-    wake_ups.subscribe(WakeUpKind.OPERATION, wake_outbox)
-    wake_ups.subscribe(WakeUpKind.SETTLED, wake_callers)
-    wake_ups.subscribe(WakeUpKind.LEASE, lambda _: outbox_worker.poll())
-    return wake_ups
+    return get_readiness
 
 
 def _build_rest(
@@ -332,59 +271,6 @@ def _build_rest(
         configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
         lookup_shows_all=settings.connector_lookup_personal == "all",
     )
-
-
-@asynccontextmanager
-async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambda _: None) -> AsyncIterator[None]:
-    """
-    Run the background loops: fill empty mirrors, sync on schedule, carry writes to PlanSo, apply retention. `on_filled`
-    gets each workshop whose empty mirror was filled.
-    """
-    syncs, workshops = built.syncs, built.workshops
-    syncs.on_filled = on_filled
-
-    async def refresh(beat: Heartbeat) -> None:
-        await syncs.plan_all()
-        while True:
-            beat(REFRESH_INTERVAL + 2 * built.database.max_wait)
-            await asyncio.sleep(REFRESH_INTERVAL)
-            try:
-                await workshops.refresh()
-                workshops.close_idle()
-            except StoreUnavailable as error:
-                log.warning("registry_unread", error=type(error).__name__)
-
-    async def find_local_calls(name: str) -> LocalCalls:
-        return (await workshops.open_parts(name)).calls.local
-
-    async def find_incomplete() -> list[Reindexer]:
-        names = [served.name for served in workshops.directory]
-        due = await built.database.read(lambda tx: lookup_keys.list_incomplete_workshops(tx, names))
-        return [Reindexer(built.database.for_workshop(name), built.clock) for name in due]
-
-    async def apply_retention() -> None:
-        for served in workshops.directory:
-            with retention.going_on_after_faults(served.name):
-                periods = configuration.retention_periods(workshops.directory.load_settings(served))
-                await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
-
-    workers = (
-        Worker("leases", built.leases.run_renewal_loop),
-        Worker("wake_ups", built.wake_ups.run),
-        Worker("forwarded_calls", partial(built.call_server.run, planso_calls.make_handlers(find_local_calls))),
-        Worker("registry", refresh),
-        Worker("schedule", syncs.timer.run),
-        Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),
-        Worker("clock", built.clock.run),
-        Worker("outbox", built.outbox_worker.run_claim_loop),
-        Worker("outbox_claims", built.outbox_worker.run_renewal_loop),
-        Worker("access_log", built.access_log.run),
-        Worker("readiness", partial(readiness_watch.run, built.get_readiness)),
-        Worker("removed_workshops", partial(removed_workshops.run, built.registry.purge_removed)),
-        Worker("retention", partial(retention.run, apply_retention, built.clock)),
-    )
-    async with built.supervisor.run_workers(workers):
-        yield
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ import typer
 from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from planso_connector import __version__, signals
+from planso_connector import __version__, background, signals
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import capacity as capacity_commands
@@ -226,7 +226,7 @@ async def _serve(settings: Settings, sandbox_url: str | None = None) -> None:
                 "The mirror is empty: the first sync reads every order from PlanSo, with two requests each. "
                 "GET /api/sync/status says how far it is."
             )
-        await stack.enter_async_context(root.run_workers(built, print_filled))
+        await stack.enter_async_context(background.run_workers(built, print_filled))
         server = GracefulServer(built.server, built.drain, print_addresses)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
