@@ -40,7 +40,7 @@ FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 
 
 def tables_as_sql(kind: str) -> str:
-    """What `tables.py` says, as a script for that kind of database."""
+    """What `store.tables` says, as a script for that kind of database."""
     statements: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:
@@ -75,7 +75,7 @@ def sqlite_schema(path: Path) -> set[tuple[Any, ...]]:
 
 
 def test_migrations_build_the_tables_on_sqlite(sqlite_path: Path, tmp_path: Path) -> None:
-    """A migrated file has exactly the columns, types, keys and indexes that `tables.py` says."""
+    """A migrated file has exactly the columns, types, keys and indexes that `store.tables` says."""
     connection = apsw.Connection(str(tmp_path / "tables.db"))
     connection.execute(tables_as_sql("sqlite"))
     connection.close()
@@ -87,7 +87,7 @@ def test_migrations_build_the_tables_on_sqlite(sqlite_path: Path, tmp_path: Path
 
 
 def test_migrations_build_the_tables_on_postgresql(postgresql_server: PostgresqlServer) -> None:
-    """A migrated database has exactly the columns, types, collations, keys and indexes that `tables.py` says."""
+    """A migrated database has exactly the columns, types, collations, keys and indexes that `store.tables` says."""
     migrated, made = postgresql_server.create_database(), postgresql_server.create_database("template1")
     schemas = []
     with psycopg.connect(postgresql_server.url(made)) as connection:
