@@ -10,6 +10,8 @@ import structlog
 from fastapi import FastAPI
 
 from planso_connector import configuration, logs, telemetry
+from planso_connector.agent_parts import build_tool_router
+from planso_connector.agents.tool_session import ToolSettings
 from planso_connector.domain import clock as system_clock
 from planso_connector.domain.clock import Clock
 from planso_connector.flows.operating.access_log import AccessLog
@@ -264,12 +266,14 @@ def _build_rest(
         workshop_overview=overview,
         installation_statistics=InstallationStatisticsCollector(overview, shared.clock),
     )
+    shows_all = settings.connector_lookup_personal == "all"
     return application.build(
         flows,
         shared.metrics,
         shared.traces.requests,
         configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
-        lookup_shows_all=settings.connector_lookup_personal == "all",
+        lookup_shows_all=shows_all,
+        more_routers=[build_tool_router(ToolSettings(shows_all_personal_data=shows_all))],
     )
 
 

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from planso_connector.domain.errors import NotFound
-from planso_connector.rest.workshop_flows import WorkshopFlows
+from planso_connector.flows.workshop_flows import WorkshopFlows
 from planso_connector.workshop_directory import ServedWorkshop, WorkshopDirectory
 from planso_connector.workshop_parts import WorkshopParts
 

@@ -30,6 +30,7 @@ from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.trial.trial import TrialFlow
+from planso_connector.flows.workshop_flows import WorkshopFlows
 from planso_connector.flows.writing.bookings import SlotHolds
 from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.outbox import Outbox
@@ -43,7 +44,6 @@ from planso_connector.planso.pages.layout_cache import LayoutCache
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest.metrics import Metrics
-from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.settings import Settings
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.database import Database

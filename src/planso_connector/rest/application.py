@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -21,6 +21,7 @@ from planso_connector.flows.operating.installation_statistics import Installatio
 from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.workshop_overview import WorkshopOverview
 from planso_connector.flows.operating.workshops import WorkshopRegistry
+from planso_connector.flows.workshop_flows import Workshops
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
@@ -50,7 +51,6 @@ from planso_connector.rest.routes import metrics as metrics_route
 from planso_connector.rest.routes.direct_reads import DirectReadsMiddleware
 from planso_connector.rest.schemas import document, errors
 from planso_connector.rest.schemas.examples import DocumentedFastAPI
-from planso_connector.rest.workshop_flows import Workshops
 
 TITLE = "PlanSo Connector"
 
@@ -204,8 +204,15 @@ def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
 
 
 def build(
-    flows: ProcessFlows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy, *, lookup_shows_all: bool = False
+    flows: ProcessFlows,
+    metrics: Metrics,
+    tracing: Tracing,
+    policy: RequestPolicy,
+    *,
+    lookup_shows_all: bool = False,
+    more_routers: Sequence[APIRouter] = (),
 ) -> Application:
+    """`more_routers`: of packages beside this one; `REQUIRED_SCOPES` has the scopes of their routes, too."""
     app = Application(
         title=TITLE,
         version=__version__,
@@ -236,6 +243,7 @@ def build(
         health.routes(flows.get_readiness),
         metrics_route.routes(metrics, flows.installation_statistics),
         docs_page.routes(TITLE, __version__, policy.root_path),
+        *more_routers,
     ):
         app.router.routes.extend(router.routes)
     route_scopes.check_complete(app.routes)

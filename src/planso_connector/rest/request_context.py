@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import NotFound
-from planso_connector.rest.workshop_flows import WorkshopFlows
+from planso_connector.flows.workshop_flows import WorkshopFlows
 
 if TYPE_CHECKING:
     from planso_connector.rest.middleware.rate_limits import RequestSlot

@@ -93,6 +93,12 @@ class Match:
     support: float = 0.0
     """How much the facts say together. It tells orders apart that one fact alone gives the same full score."""
 
+    def select_personal_data(self, *, shows_all: bool) -> dict[str, str | None]:
+        """Name, phone number and address: those that were asked for and fit; `shows_all`: each."""
+        facts = self.facts
+        held = (("name", "person", facts.name), ("phone", "phone", facts.phone), ("email", "email", facts.email))
+        return {member: value if shows_all or fact in self.fits else None for fact, member, value in held}
+
 
 class Ranking(NamedTuple):
     matches: tuple[Match, ...]

@@ -21,6 +21,7 @@ from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthen
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import MONITORING_TIMEOUT, NOT_VALID, Authenticator
 from planso_connector.flows.operating.wait_limit import current_key_id, current_workshop
+from planso_connector.flows.workshop_flows import WorkshopFlows, Workshops
 from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import (
     LIVENESS_PATH,
@@ -31,7 +32,6 @@ from planso_connector.rest.middleware.route_scopes import (
 )
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.schemas.errors import error_response, http_error_response
-from planso_connector.rest.workshop_flows import WorkshopFlows, Workshops
 
 _CREATE = "Make an API key (`planso-connector keys create`), or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy checks."
 _VIA_PROXY = "Without any API key this machine alone is served, and this came through a proxy. " + _CREATE

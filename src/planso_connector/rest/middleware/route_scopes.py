@@ -69,6 +69,7 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "DELETE /api/workshops/{name}": _INSTALLATION,
     "POST /api/workshops/{name}/pause": _INSTALLATION,
     "POST /api/workshops/{name}/resume": _INSTALLATION,
+    "POST /tools/{name}": (*_READ, *_CHANGE),  # each tool checks its own
     "GET /health/live": PUBLIC,
     "GET /health/ready": OPTIONAL_KEY,
     "GET /metrics": (Scope.METRICS,),

@@ -13,11 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import ConnectorError
+from planso_connector.flows.workshop_flows import WorkshopFlows
 from planso_connector.rest.order_bodies import LARGE_LIST, render_list, render_order
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.orders_query import OrdersQuery
 from planso_connector.rest.routes.write_headers import matches_etag
-from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.store.engine.database import ReadLater
 
 ORDER, LIST = "/api/orders/{order_id}", "/api/orders"

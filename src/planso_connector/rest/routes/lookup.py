@@ -156,10 +156,6 @@ def _body(result: LookupResult, *, shows_all: bool) -> dict[str, Any]:
 
 def _match_body(match: Match, *, shows_all: bool) -> dict[str, Any]:
     facts = match.facts
-
-    def if_asked(fact: str, value: str | None) -> str | None:
-        return value if shows_all or fact in match.fits else None
-
     return {
         "order_id": match.order_id,
         "score": round(match.score, 3),
@@ -169,7 +165,5 @@ def _match_body(match: Match, *, shows_all: bool) -> dict[str, Any]:
         "color": facts.color,
         "shop_date": facts.drop_off,
         "project_status": facts.project_status,
-        "person": if_asked("name", facts.name),
-        "phone": if_asked("phone", facts.phone),
-        "email": if_asked("email", facts.email),
+        **match.select_personal_data(shows_all=shows_all),
     }

@@ -13,8 +13,8 @@ from planso_connector.domain import values
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import Invalid, NotFound, Problem
 from planso_connector.domain.operation import Operation, OperationState
+from planso_connector.flows.writing import disclosure
 from planso_connector.flows.writing.dry_run import Preview
-from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.request_context import Flows, OrdersResponse, get_caller
 from planso_connector.rest.routes.order_writes import (

@@ -29,9 +29,10 @@ from planso_connector.domain.order import OrderDocument
 from planso_connector.domain.saving.appending import is_append
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.workshop_flows import WorkshopFlows
+from planso_connector.flows.writing import disclosure
 from planso_connector.flows.writing.dry_run import Preview
 from planso_connector.flows.writing.write import WriteResult
-from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute, MergePatchRoute
 from planso_connector.rest.request_context import Flows, OrdersResponse
 from planso_connector.rest.routes.orders import OrderId
@@ -48,7 +49,6 @@ from planso_connector.rest.schemas.errors import (
     error_response,
 )
 from planso_connector.rest.schemas.examples import Responses, build_examples, document_headers, document_success
-from planso_connector.rest.workshop_flows import WorkshopFlows
 
 log = structlog.get_logger(__name__)
 

@@ -16,6 +16,7 @@ from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.domain.part import count_missing
 from planso_connector.flows.querying.freshness import NEVER_FILLED
 from planso_connector.flows.querying.orders import PARTLY_FILLED
+from planso_connector.flows.workshop_flows import WorkshopFlows
 from planso_connector.rest.order_bodies import LARGE_LIST, render_list, render_order
 from planso_connector.rest.request_context import Flows, OrdersResponse
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
@@ -24,7 +25,6 @@ from planso_connector.rest.routes.write_headers import matches_etag
 from planso_connector.rest.schemas import responses, sections
 from planso_connector.rest.schemas.errors import INVALID_DATE, INVALID_ORDER_ID, document_failures
 from planso_connector.rest.schemas.examples import build_example, document_headers, document_success
-from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.store.history import HistoryEntry
 
 _PREFIX = "/api/orders"

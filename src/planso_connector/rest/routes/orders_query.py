@@ -12,10 +12,10 @@ from pydantic_core import to_json
 from planso_connector.domain import german_formats, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES
+from planso_connector.flows.workshop_flows import WorkshopFlows
 from planso_connector.rest.query_parameters import StrictQueryRoute
 from planso_connector.rest.request_context import get_flows
 from planso_connector.rest.schemas import responses
-from planso_connector.rest.workshop_flows import WorkshopFlows
 from planso_connector.store.search import OrderFilters
 
 

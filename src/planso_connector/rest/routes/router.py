@@ -31,6 +31,18 @@ def make_router(prefix: str, tag: str, route_class: type[StrictQueryRoute] = Str
     )
 
 
+def make_tool_router() -> APIRouter:
+    """For `/tools`, whose failures but 401 and 429 are answers with status 200."""
+    rate = document_headers(document_failures(429), 429, "RateLimit", "RateLimit-Policy", "Retry-After")
+    return APIRouter(
+        prefix="/tools",
+        tags=["tools"],
+        route_class=DocumentedRoute,
+        responses=rate | document_failures(401, shown=API_KEY_MESSAGES),
+        generate_unique_id_function=make_operation_id,
+    )
+
+
 def success_response(
     message: str = "", *, status_code: int = 200, headers: dict[str, str] | None = None, **members: Any
 ) -> Response:

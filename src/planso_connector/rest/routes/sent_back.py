@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 
 from planso_connector.domain.errors import Invalid, MirrorNotFilled, NotFound, Problem
 from planso_connector.domain.messages import MESSAGES
-from planso_connector.rest import disclosure
+from planso_connector.flows.writing import disclosure
 from planso_connector.rest.json_body import JsonRequest, JsonRoute
 from planso_connector.rest.request_context import get_caller, get_flows
 from planso_connector.rest.schemas.read_only import READ_ONLY_MEMBERS

@@ -1,4 +1,4 @@
-"""The use cases of one workshop, as the routes call them."""
+"""The use cases of one workshop, as routes and tools call them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

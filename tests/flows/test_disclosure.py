@@ -18,7 +18,7 @@ from planso_connector.domain.errors import ConnectorError, FieldMismatch, Proble
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Conflict, Operation, OperationState
 from planso_connector.domain.scopes import Scope
-from planso_connector.rest import disclosure
+from planso_connector.flows.writing import disclosure
 from planso_connector.rest.schemas.errors import error_response, get_status
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key as make

@@ -1,0 +1,47 @@
+"""Compose the tools for agents with the REST application, whose middleware authenticates their calls."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.types import Scope
+
+from planso_connector.agents.http import routes as tool_routes
+from planso_connector.agents.tool_answer import ToolAnswer
+from planso_connector.agents.tool_session import ToolSession, ToolSettings
+from planso_connector.rest.request_context import get_caller, get_context, get_flows
+from planso_connector.rest.routes.language import response_language
+from planso_connector.rest.routes.router import make_tool_router
+from planso_connector.rest.schemas.examples import build_example, document_success
+
+MAX_CALL_ID_LENGTH = 200
+
+
+def build_tool_router(settings: ToolSettings) -> APIRouter:
+    router = make_tool_router()
+    documented = document_success(not_understood=build_example(ToolAnswer))
+    tool_routes.add_routes(router, make_session_opener(settings), documented)
+    return router
+
+
+def make_session_opener(settings: ToolSettings) -> Callable[[Scope], Awaitable[ToolSession]]:
+    """How the session of a tool's call is made from the request that carries it, over HTTP or MCP."""
+
+    async def open_session(scope: Scope) -> ToolSession:
+        """Of a request that was authenticated. Raises NotFound where its workshop has no PlanSo."""
+        request = Request(scope)
+
+        def record_shown(order_ids: Iterable[int]) -> None:
+            context = get_context(scope)
+            context.shown_order_ids = [*context.shown_order_ids, *order_ids]
+
+        return ToolSession(
+            flows=await get_flows(request),
+            caller=get_caller(request),
+            language=response_language(request, request.headers.get("accept-language")),
+            settings=settings,
+            record_shown=record_shown,
+            call_id=request.headers.get("x-call-id", "")[:MAX_CALL_ID_LENGTH],
+        )
+
+    return open_session

@@ -1,0 +1,74 @@
+"""A tool: its definition, as models read it, and the function that it runs."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from planso_connector.agents.tool_answer import ToolAnswer
+from planso_connector.agents.tool_session import ToolSession
+from planso_connector.domain.caller import Caller
+from planso_connector.domain.scopes import Scope
+
+MAX_TEXT_LENGTH = 1000
+
+
+class ToolArguments(BaseModel):
+    """
+    The arguments of a tool, flat. Empty texts and null count as absent, blanks and control characters as one blank, and
+    a number is taken where a text is meant. Unknown arguments are ignored: models invent some, and a caller waits.
+    """
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, arguments: Any) -> Any:
+        if not isinstance(arguments, dict):
+            return arguments
+        cleaned = {name: _clean(value) if isinstance(value, str) else value for name, value in arguments.items()}
+        return {name: value for name, value in cleaned.items() if value is not None and value != ""}
+
+
+def _clean(text: str) -> str:
+    """On one line. Lone surrogates, which JSON from some platforms has, can't be stored."""
+    printable = (sign if sign.isprintable() else " " for sign in text)
+    return " ".join("".join(printable).split())
+
+
+Arguments = TypeVar("Arguments", bound=ToolArguments)
+Answer = TypeVar("Answer", bound=ToolAnswer)
+
+
+@dataclass(frozen=True)
+class Tool(Generic[Arguments, Answer]):
+    """
+    `description`: for models, in English, with German examples of what callers say. `scopes`: a key needs one of them.
+    `is_destructive`: whether it may overwrite what is there; `is_idempotent`: whether the same call twice does no more.
+    """
+
+    name: str
+    title: str
+    description: str
+    arguments: type[Arguments]
+    answer: type[Answer]
+    scopes: tuple[Scope, ...]
+    run: Callable[[ToolSession, Arguments], Awaitable[Answer]]
+    is_read_only: bool
+    is_destructive: bool = False
+    is_idempotent: bool = True
+
+    def is_allowed(self, caller: Caller) -> bool:
+        return caller.has_any_scope(*self.scopes)
+
+    @cached_property
+    def input_schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments."""
+        return self.arguments.model_json_schema()
+
+    @cached_property
+    def output_schema(self) -> dict[str, Any]:
+        """JSON Schema of the answer, where members that are null are left out."""
+        return self.answer.model_json_schema()

@@ -1,0 +1,66 @@
+"""All tools: which of them a caller may use, and calling one."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from planso_connector.agents import failures
+from planso_connector.agents.tool import Tool
+from planso_connector.agents.tool_answer import Reason, ToolAnswer, ToolFailure
+from planso_connector.agents.tool_session import ToolSession
+from planso_connector.agents.tools.find_order import FIND_ORDER
+from planso_connector.domain.caller import Caller
+from planso_connector.domain.errors import ConnectorError
+
+log = structlog.get_logger(__name__)
+
+TOOLS: dict[str, Tool[Any, Any]] = {tool.name: tool for tool in (FIND_ORDER,)}
+"""By name, in the order in which models see them."""
+
+
+def list_tools(caller: Caller) -> list[Tool[Any, Any]]:
+    """Those that the caller may use."""
+    return [tool for tool in TOOLS.values() if tool.is_allowed(caller)]
+
+
+async def call_tool(session: ToolSession, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+    """
+    The tool's answer, within the session's time. Never raises: what is wrong with the call, faults and a time-out are
+    answers whose `ok` is false.
+    """
+    tool = TOOLS.get(name)
+    if tool is None:
+        problems = [f"name: there is no such tool; accepted: {', '.join(TOOLS)}"]
+        return failures.build_failure(
+            None, session.language, failures.NOT_POSSIBLE_HERE, Reason.UNKNOWN_TOOL, problems=problems
+        )
+    if not tool.is_allowed(session.caller):
+        problems = [f"the API key needs one of the scopes {', '.join(tool.scopes)}"]
+        return failures.build_failure(
+            tool, session.language, failures.NOT_ALLOWED, Reason.NOT_ALLOWED, problems=problems
+        )
+    try:
+        parsed = tool.arguments.model_validate(arguments)
+    except ValidationError as error:
+        return failures.from_invalid_arguments(tool, session, error)
+    return await _run(tool, session, parsed)
+
+
+async def _run(tool: Tool[Any, Any], session: ToolSession, arguments: Any) -> ToolAnswer:
+    try:
+        async with asyncio.timeout(session.seconds_left()):
+            answer: ToolAnswer = await tool.run(session, arguments)
+            return answer
+    except ToolFailure as failure:
+        return failures.from_tool_failure(tool, session, failure)
+    except ConnectorError as error:
+        return failures.from_error(tool, session, error)
+    except TimeoutError:
+        log.warning("tool_timed_out", tool=tool.name)
+        return failures.from_time_out(tool, session)
+    except Exception:
+        log.exception("tool_failed", tool=tool.name)
+        return failures.from_time_out(tool, session)
