@@ -36,6 +36,7 @@ def create_routes(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
         Route("/save", planso.handle_do, methods=["GET", "POST"]),
         *_pages(workshop),
         *_tools(workshop, planso),
+        *_order_tools(workshop),
     ]
     return Starlette(routes=routes)
 
@@ -88,33 +89,6 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     async def meanings(_: Request) -> Response:
         return JSONResponse(workshop.knobs.descriptions())
 
-    async def order(request: Request) -> Response:
-        shown = workshop.find_order(request.path_params["order_id"])
-        if shown is None:
-            return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
-        if request.method == "DELETE":
-            workshop.delete(shown.id)
-            return Response(status_code=204)
-        if request.method == "POST":
-            try:
-                body = json.loads(await request.body())
-                workshop.edit(shown.id, str(body["label"]), str(body["value"]))
-                shown = workshop.get_order(shown.id)
-            except (KeyError, TypeError, ValueError) as error:
-                return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(_order(workshop, shown))
-
-    async def orders(request: Request) -> Response:
-        if request.method == "POST":
-            try:
-                body = json.loads(await request.body())
-                order_id = int(body.pop("id")) if "id" in body else None
-                new_id = workshop.add({str(label): str(text) for label, text in body.items()}, order_id)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                return JSONResponse({"error": str(error)}, 400)
-            return JSONResponse(_order(workshop, workshop.get_order(new_id)), 201)
-        return JSONResponse({"orders": [_order(workshop, order) for order in workshop.all_orders()]})
-
     async def changes(_: Request) -> Response:
         with workshop.lock:
             listed = [{**asdict(change), "at": change.at.isoformat()} for change in reversed(workshop.changes)]
@@ -147,11 +121,43 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
         Route("/sandbox/board", board),
         Route("/sandbox/knobs", knobs, methods=["GET", "POST"]),
         Route("/sandbox/knobs/meanings", meanings),
-        Route("/sandbox/orders", orders, methods=["GET", "POST"]),
         Route("/sandbox/changes", changes),
-        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST", "DELETE"]),
         Route("/sandbox/requests", requests),
         Route("/sandbox/sessions", sessions),
+    ]
+
+
+def _order_tools(workshop: Workshop) -> list[BaseRoute]:
+    async def order(request: Request) -> Response:
+        shown = workshop.find_order(request.path_params["order_id"])
+        if shown is None:
+            return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
+        if request.method == "DELETE":
+            workshop.delete(shown.id)
+            return Response(status_code=204)
+        if request.method == "POST":
+            try:
+                body = json.loads(await request.body())
+                workshop.edit(shown.id, str(body["label"]), str(body["value"]))
+                shown = workshop.get_order(shown.id)
+            except (KeyError, TypeError, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(_order(workshop, shown))
+
+    async def orders(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                body = json.loads(await request.body())
+                order_id = int(body.pop("id")) if "id" in body else None
+                new_id = workshop.add({str(label): str(text) for label, text in body.items()}, order_id)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+            return JSONResponse(_order(workshop, workshop.get_order(new_id)), 201)
+        return JSONResponse({"orders": [_order(workshop, order) for order in workshop.all_orders()]})
+
+    return [
+        Route("/sandbox/orders", orders, methods=["GET", "POST"]),
+        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST", "DELETE"]),
     ]
 
 

@@ -18,6 +18,7 @@ import structlog
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import parse_database_url
+from planso_connector.store.engine.postgresql_errors import translate_errors
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -62,7 +63,7 @@ def current_version(url: str) -> SchemaVersion:
             return sqlite_version(connection)
     from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-    with postgresql.translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
+    with translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
         return _postgresql_version(session)
 
 
@@ -105,7 +106,7 @@ def _migrate_postgresql(url: PostgresqlUrl) -> None:
     from planso_connector.store.engine import postgresql, postgresql_check  # here: psycopg loads libpq
     from planso_connector.store.maintenance import row_level_security
 
-    with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
+    with translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
         # Polled: a silent server must not look like one on which another process migrates.
         while not _is_locked(connection):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import postgresql
+from planso_connector.store.engine.postgresql_errors import translate_errors
 from planso_connector.store.engine.postgresql_pool import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.engine.row_level_security import ROLE, SEARCH_ROLE, SETTING
@@ -46,7 +47,7 @@ def create_roles_command(url: PostgresqlUrl) -> str:
 
 def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMarks:
     """As `after_restore.mark_restored`. Raises StoreUnavailable, with nothing changed, if a connector is connected."""
-    with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
+    with translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         if postgresql.has_pooler(connection):
             raise StoreUnavailable(
                 f"Behind a pooler ({url.location}) nothing tells whether a connector is connected: stop it, and give "

@@ -7,6 +7,7 @@ import apsw
 
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import parse_database_url
+from planso_connector.store.engine.postgresql_errors import translate_errors
 from planso_connector.store.tables import metadata
 
 LOCK_TIMEOUT = 60_000
@@ -23,7 +24,7 @@ def vacuum(url: str) -> bool:
     if not isinstance(where, Path):
         from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-        with postgresql.translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
+        with translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
             session.timeout = postgresql.MAINTENANCE_TIMEOUT
             session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
         return True
