@@ -24,11 +24,11 @@ from planso_connector.rest.routes.order_writes import (
     DryRunParam,
     IfMatchParam,
     WriteHeadersParam,
-    carry_out,
     document_write_failures,
 )
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.write_headers import WaitParam
+from planso_connector.rest.routes.write_responses import carry_out
 from planso_connector.rest.schemas import responses
 from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, build_examples, described, document_success
