@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ByteSize, SecretStr
 
+from planso_connector.agents.toolbox import TOOLS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, FIELDS, FieldKind, OrderField, RequestKind
 from planso_connector.domain.planso_columns import COLUMNS
 from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS
@@ -125,6 +126,20 @@ def knobs() -> str:
     return _describe(Knobs.descriptions(), Knobs().as_json() | {"save_style": {}})
 
 
+def tools() -> str:
+    rows = (
+        (
+            f"`{tool.name}`",
+            tool.title,
+            ", ".join(f"`{name}`" for name in tool.input_schema["properties"]),
+            "reads" if tool.is_read_only else "overwrites" if tool.is_destructive else "adds",
+            " or ".join(f"`{scope}`" for scope in tool.scopes),
+        )
+        for tool in TOOLS.values()
+    )
+    return _table(("tool", "what for", "arguments", "effect", "scope"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings,
@@ -135,6 +150,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "appointments": appointments,
     "save_styles": save_styles,
     "knobs": knobs,
+    "tools": tools,
 }
 
 

@@ -21,6 +21,7 @@ from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands import sandbox as sandbox_command
 from planso_connector.commands import sync as sync_command
+from planso_connector.commands import tools as tool_commands
 from planso_connector.commands.console import (
     OfWorkshop,
     configure_logs,
@@ -65,6 +66,7 @@ cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
 cli.add_typer(capacity_commands.cli, name="capacity")
 cli.add_typer(workshops.cli, name="workshops")
+cli.add_typer(tool_commands.cli, name="tools")
 
 SWITCH_INTERVAL = 0.0005
 """Seconds until a thread yields the interpreter: a response passes through two threads."""
