@@ -1,6 +1,7 @@
 """Compose the tools for agents with the REST application, whose middleware authenticates their calls."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from time import monotonic
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -8,7 +9,9 @@ from starlette.types import Scope
 
 from planso_connector.agents.http import routes as tool_routes
 from planso_connector.agents.tool_answer import ToolAnswer
-from planso_connector.agents.tool_session import ToolSession, ToolSettings
+from planso_connector.agents.tool_session import MAX_SECONDS, ToolSession, ToolSettings
+from planso_connector.rest.metrics import Metrics
+from planso_connector.rest.middleware.admission import ARRIVED_AT
 from planso_connector.rest.request_context import get_caller, get_context, get_flows
 from planso_connector.rest.routes.language import response_language
 from planso_connector.rest.routes.router import make_tool_router
@@ -17,14 +20,14 @@ from planso_connector.rest.schemas.examples import build_example, document_succe
 MAX_CALL_ID_LENGTH = 200
 
 
-def build_tool_router(settings: ToolSettings) -> APIRouter:
+def build_tool_router(settings: ToolSettings, metrics: Metrics) -> APIRouter:
     router = make_tool_router()
     documented = document_success(not_understood=build_example(ToolAnswer))
-    tool_routes.add_routes(router, make_session_opener(settings), documented)
+    tool_routes.add_routes(router, make_session_opener(settings, metrics), documented)
     return router
 
 
-def make_session_opener(settings: ToolSettings) -> Callable[[Scope], Awaitable[ToolSession]]:
+def make_session_opener(settings: ToolSettings, metrics: Metrics) -> Callable[[Scope], Awaitable[ToolSession]]:
     """How the session of a tool's call is made from the request that carries it, over HTTP or MCP."""
 
     async def open_session(scope: Scope) -> ToolSession:
@@ -41,6 +44,8 @@ def make_session_opener(settings: ToolSettings) -> Callable[[Scope], Awaitable[T
             language=response_language(request, request.headers.get("accept-language")),
             settings=settings,
             record_shown=record_shown,
+            record_call=metrics.record_tool_call,
+            deadline=scope.get(ARRIVED_AT, monotonic()) + MAX_SECONDS,
             call_id=request.headers.get("x-call-id", "")[:MAX_CALL_ID_LENGTH],
         )
 

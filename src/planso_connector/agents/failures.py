@@ -10,6 +10,7 @@ from planso_connector.agents.tool_session import ToolSession
 from planso_connector.domain import errors
 from planso_connector.domain.errors import ConnectorError
 from planso_connector.domain.language import Language
+from planso_connector.domain.reported_problems import translate_problem
 
 NOT_UNDERSTOOD = Phrase(
     "Das habe ich nicht richtig verstanden. Können Sie es bitte noch einmal sagen?",
@@ -98,11 +99,20 @@ def from_invalid_arguments(tool: Tool[Any, Any], session: ToolSession, error: Va
 
 
 def _describe(problem: Any) -> str:
-    where = ".".join(str(step)[:MAX_QUOTED] for step in problem["loc"]) or "arguments"
-    return f"{where}: {problem['msg']}"
+    translated = translate_problem(problem)
+    where = ".".join(str(step)[:MAX_QUOTED] for step in translated.loc) or "arguments"
+    return f"{where}: {translated.msg}"
 
 
-def from_time_out(tool: Tool[Any, Any], session: ToolSession) -> ToolAnswer:
-    """A write may have been recorded by then."""
-    phrase, reason = (UNAVAILABLE, Reason.UNAVAILABLE) if tool.is_read_only else (UNSURE, Reason.UNSURE)
-    return build_failure(tool, session.language, phrase, reason)
+def from_unreadable_arguments(tool: Tool[Any, Any] | None, language: Language) -> ToolAnswer:
+    problems = ["arguments: must be a JSON object"]
+    return build_failure(tool, language, NOT_UNDERSTOOD, Reason.INVALID, problems=problems)
+
+
+def from_fault(tool: Tool[Any, Any] | None, language: Language, *, is_sent: bool) -> ToolAnswer:
+    """A fault or a time-out. `is_sent`: a write may have been recorded by then."""
+    if tool is None or tool.is_read_only:
+        return build_failure(tool, language, UNAVAILABLE, Reason.UNAVAILABLE)
+    if is_sent:
+        return build_failure(tool, language, UNSURE, Reason.UNSURE)
+    return build_failure(tool, language, NOT_DONE, Reason.UNAVAILABLE)

@@ -28,7 +28,8 @@ class ToolArguments(BaseModel):
     def _leave_out_empty(cls, arguments: Any) -> Any:
         if not isinstance(arguments, dict):
             return arguments
-        cleaned = {name: _clean(value) if isinstance(value, str) else value for name, value in arguments.items()}
+        known = {name: arguments[name] for name in cls.model_fields if name in arguments}
+        cleaned = {name: _clean(value) if isinstance(value, str) else value for name, value in known.items()}
         return {name: value for name, value in cleaned.items() if value is not None and value != ""}
 
 

@@ -32,6 +32,8 @@ class ToolSession:
     settings: ToolSettings
     record_shown: Callable[[Iterable[int]], None]
     """Take down in the access log that the answer shows these orders."""
+    record_call: Callable[[str, str, float], None]
+    """For metrics: the tool, `ok` or why it was not done, and the seconds that it took."""
     call_id: str = ""
     """The phone call's, from `X-Call-Id` or the platform; empty where it is not known."""
     deadline: float = field(default_factory=lambda: monotonic() + MAX_SECONDS)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -42,14 +43,22 @@ async def call_tool(session: ToolSession, name: str, arguments: Mapping[str, Any
         return failures.build_failure(
             tool, session.language, failures.NOT_ALLOWED, Reason.NOT_ALLOWED, problems=problems
         )
+    started_at = monotonic()
+    answer = await _run(tool, session, arguments)
+    seconds = monotonic() - started_at
+    outcome = answer.reason or "ok"
+    session.record_call(tool.name, outcome, seconds)
+    log.info("tool_called", tool=tool.name, outcome=outcome, ms=round(seconds * 1000, 1))
+    return answer
+
+
+async def _run(tool: Tool[Any, Any], session: ToolSession, given: Mapping[str, Any]) -> ToolAnswer:
     try:
-        parsed = tool.arguments.model_validate(arguments)
+        arguments = tool.arguments.model_validate(given)
     except ValidationError as error:
         return failures.from_invalid_arguments(tool, session, error)
-    return await _run(tool, session, parsed)
-
-
-async def _run(tool: Tool[Any, Any], session: ToolSession, arguments: Any) -> ToolAnswer:
+    if not session.seconds_left():  # an earlier call of the same request took it all; nothing was begun
+        return failures.from_fault(tool, session.language, is_sent=False)
     try:
         async with asyncio.timeout(session.seconds_left()):
             answer: ToolAnswer = await tool.run(session, arguments)
@@ -60,7 +69,6 @@ async def _run(tool: Tool[Any, Any], session: ToolSession, arguments: Any) -> To
         return failures.from_error(tool, session, error)
     except TimeoutError:
         log.warning("tool_timed_out", tool=tool.name)
-        return failures.from_time_out(tool, session)
     except Exception:
         log.exception("tool_failed", tool=tool.name)
-        return failures.from_time_out(tool, session)
+    return failures.from_fault(tool, session.language, is_sent=True)

@@ -156,13 +156,21 @@ def _wrap(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
     return app
 
 
-def pipeline(app: Application, flows: ProcessFlows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy) -> None:
+def pipeline(
+    app: Application,
+    flows: ProcessFlows,
+    metrics: Metrics,
+    tracing: Tracing,
+    policy: RequestPolicy,
+    around_admission: Sequence[Middleware] = (),
+) -> None:
     """The middleware around the routes, from outside in. Below it, in `server`, are only connections."""
     app.outermost = [
         # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
         *_if(policy.proxies, ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in policy.proxies]),
         # Everything inside sees paths without the prefix.
         *_if(policy.root_path, RootPathMiddleware, prefix=policy.root_path),
+        *around_admission,
         # Before anything costs: response state, header checks, rate limits, overload. Its refusals are not logged each.
         Middleware(
             AdmissionMiddleware,
@@ -211,8 +219,11 @@ def build(
     *,
     lookup_shows_all: bool = False,
     more_routers: Sequence[APIRouter] = (),
+    around_admission: Sequence[Middleware] = (),
 ) -> Application:
-    """`more_routers`: of packages beside this one; `REQUIRED_SCOPES` has the scopes of their routes, too."""
+    """
+    `more_routers`, `around_admission`: of packages beside this one; `REQUIRED_SCOPES` has the scopes of their routes.
+    """
     app = Application(
         title=TITLE,
         version=__version__,
@@ -247,5 +258,5 @@ def build(
     ):
         app.router.routes.extend(router.routes)
     route_scopes.check_complete(app.routes)
-    pipeline(app, flows, metrics, tracing, policy)
+    pipeline(app, flows, metrics, tracing, policy, around_admission)
     return app

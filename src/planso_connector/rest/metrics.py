@@ -35,6 +35,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 _PLANSO_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
+_TOOL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+
 # No extra series with the creation time of each counter.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -82,6 +84,19 @@ class Metrics(Collector):
             registry=self._registry,
             buckets=_PLANSO_BUCKETS,
         )
+        self._tool_calls = Counter(
+            f"{_PREFIX}tool_calls",
+            "Calls of tools by agents: `ok`, or why it was not done.",
+            ["tool", "outcome"],
+            registry=self._registry,
+        )
+        self._tool_seconds = Histogram(
+            f"{_PREFIX}tool_seconds",
+            "From a tool's call to its answer.",
+            ["tool"],
+            registry=self._registry,
+            buckets=_TOOL_BUCKETS,
+        )
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
@@ -102,6 +117,10 @@ class Metrics(Collector):
 
     def record_planso_login(self, *, accepted: bool) -> None:
         self._planso_logins.labels("accepted" if accepted else "rejected").inc()
+
+    def record_tool_call(self, tool: str, outcome: str, seconds: float) -> None:
+        self._tool_calls.labels(tool, outcome).inc()
+        self._tool_seconds.labels(tool).observe(seconds)
 
     def render(self, statistics: Statistics | None, installation: InstallationStatistics | None = None) -> bytes:
         """`statistics`: of the workshop of who asks; `installation`: of all, for who may see them."""

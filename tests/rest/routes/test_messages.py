@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from planso_connector.domain.messages import MESSAGES
+from planso_connector.domain.reported_problems import PATTERNS, translate_problem
 from planso_connector.rest.routes.orders_query import OrdersQuery
-from planso_connector.rest.schemas.problems import PATTERNS, translate_problem
 from tests.rest.routes.write_requests import send
 from tests.service import Service
 

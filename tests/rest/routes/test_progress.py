@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.german_formats import BERLIN
-from planso_connector.rest.routes.language import negotiate_language
+from planso_connector.domain.language import negotiate_language
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 

@@ -1,6 +1,7 @@
-"""`POST /tools/{name}`."""
+"""`POST /tools/{name}`: call a tool with plain arguments, or as a phone platform does."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,16 +9,19 @@ from pydantic_core import from_json, to_json
 from starlette.types import Scope
 
 from planso_connector.agents import failures
-from planso_connector.agents.tool_answer import Reason, ToolAnswer
+from planso_connector.agents.http.request_shapes import RequestedCall, read_request
+from planso_connector.agents.tool_answer import ToolAnswer
 from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.toolbox import TOOLS, call_tool
 
 OpenSession = Callable[[Scope], Awaitable[ToolSession]]
 """The session of a request that was authenticated. Raises ConnectorError."""
 
+PREFIX = "/tools"
+
 
 def add_routes(router: APIRouter, open_session: OpenSession, responses: dict[int | str, dict[str, Any]]) -> None:
-    """`router`: one with the prefix `/tools`; `responses`: the documentation of a success."""
+    """`router`: one with this prefix; `responses`: the documentation of a success."""
 
     @router.post(
         "/{name}",
@@ -25,20 +29,46 @@ def add_routes(router: APIRouter, open_session: OpenSession, responses: dict[int
         response_model=ToolAnswer,
         response_description="What the tool answers",
         responses=responses,
-        openapi_extra={"parameters": [_NAME], "requestBody": _REQUEST_BODY},
+        openapi_extra={"parameters": [_NAME, _CALL_ID], "requestBody": _REQUEST_BODY},
     )
     async def call_tool_by_name(request: Request) -> Response:
-        """The body has the tool's arguments. The answer has `say` to be read out, and the tool's own members."""
+        """
+        For phone agents and other language models. The body has the tool's arguments, or is what Vapi, Retell or
+        ElevenLabs send, and the answer has that platform's shape. Every answer but 401 and 429 is 200: `say` is a line
+        to be read out, `ok` says whether the tool did what it was called for. It comes within 3 seconds.
+        """
         session = await open_session(request.scope)
-        arguments = await _read_arguments(request)
-        if arguments is None:
-            problems = ["the body must be a JSON object with the tool's arguments"]
-            answer = failures.build_failure(
-                None, session.language, failures.NOT_UNDERSTOOD, Reason.INVALID, problems=problems
-            )
+        asked = read_request(parse_body(await request.body()), request.path_params["name"], TOOLS)
+        if asked.call_id and not session.call_id:
+            session = replace(session, call_id=asked.call_id)
+        answers = await _call_all(session, asked.calls)
+        body = asked.render([answer.to_json() for answer in answers])
+        return Response(to_json(body), media_type="application/json", headers=language_headers(session.language))
+
+
+async def _call_all(session: ToolSession, calls: Sequence[RequestedCall]) -> list[ToolAnswer]:
+    """One after the other, as the model put them; all of them within the session's time."""
+    answers = []
+    for call in calls:
+        if call.arguments is None:
+            answers.append(failures.from_unreadable_arguments(TOOLS.get(call.tool), session.language))
         else:
-            answer = await call_tool(session, request.path_params["name"], arguments)
-        return Response(to_json(answer.to_json()), media_type="application/json")
+            answers.append(await call_tool(session, call.tool, call.arguments))
+    return answers
+
+
+def parse_body(body: bytes) -> object:
+    """None for anything that is not JSON; an empty body has no arguments."""
+    if not body.strip():
+        return {}
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+
+
+def language_headers(language: str) -> dict[str, str]:
+    return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
 _NAME: dict[str, Any] = {
@@ -49,7 +79,14 @@ _NAME: dict[str, Any] = {
     "schema": {"type": "string", "enum": list(TOOLS)},
     "example": "find_order",
 }
-"""Not FastAPI's, which would document a 422."""
+"""Not FastAPI's parameters, which would document a 422."""
+_CALL_ID: dict[str, Any] = {
+    "name": "X-Call-Id",
+    "in": "header",
+    "required": False,
+    "description": "The phone call's id, where the body has none: the same call and arguments are one write.",
+    "schema": {"type": "string", "maxLength": 200},
+}
 _REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "description": "The arguments of the tool.",
@@ -60,15 +97,3 @@ _REQUEST_BODY: dict[str, Any] = {
         }
     },
 }
-
-
-async def _read_arguments(request: Request) -> dict[str, Any] | None:
-    """None for anything that is not a JSON object; an empty body has no arguments."""
-    body = await request.body()
-    if not body:
-        return {}
-    try:
-        found = from_json(body, allow_inf_nan=False)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

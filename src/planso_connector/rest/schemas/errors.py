@@ -18,12 +18,12 @@ from planso_connector.domain.errors import Problem
 from planso_connector.domain.language import Language
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.domain.order import OrderDocument
+from planso_connector.domain.reported_problems import translate_problem
 from planso_connector.flows.writing import disclosure
 from planso_connector.rest.json_body import BODY_TOO_LARGE
 from planso_connector.rest.request_context import OrdersResponse, get_context
 from planso_connector.rest.routes.language import get_error_language, language_headers
 from planso_connector.rest.schemas.examples import Responses, build_examples
-from planso_connector.rest.schemas.problems import translate_problem
 from planso_connector.rest.schemas.responses import FieldConflict, Order
 
 log = structlog.get_logger(__name__)
