@@ -12,6 +12,7 @@ from planso_connector.domain.sync_hours import SyncHours
 from planso_connector.domain.workshop import Workshop
 from planso_connector.flows.operating.planso_access import PlansoAccess
 from planso_connector.flows.operating.planso_lease import PlansoLeases
+from planso_connector.flows.operating.workshop_overview import TWO_OF_ONE_NAME
 from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.planso.http.urls import normalize_address
 from planso_connector.planso.profile import Profile
@@ -81,6 +82,8 @@ class WorkshopDirectory:
         changed = []
         for workshop in changes.workshops:
             if workshop.name == configuration.default_workshop(self._settings):
+                if workshop.removed_at is None:
+                    log.warning("workshop_name_taken", workshop=workshop.name, words=TWO_OF_ONE_NAME)
                 continue
             changed.append(workshop.name)
             if workshop.removed_at is not None:

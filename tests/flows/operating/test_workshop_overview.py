@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from planso_connector import logs
 from planso_connector.configuration import workshop_overview, workshop_registry
 from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.errors import NotFound
@@ -17,6 +19,7 @@ from planso_connector.settings import Settings
 from planso_connector.store import rejected_logins, sync_runs, write_stops
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.sync_runs import RunState
+from planso_connector.workshop_directory import WorkshopDirectory
 from tests.databases import Store
 from tests.store.filled_workshop import fill
 from tests.store.samples import at
@@ -108,3 +111,22 @@ def test_a_lost_key_shows_at_its_workshop(store: Store) -> None:
     assert fault is not None
     assert fault.kind is FaultKind.PASSWORD_UNREADABLE
     assert "CONNECTOR_SECRETS_KEY" in fault.message
+
+
+def test_a_registered_workshop_with_the_name_of_the_environments(store: Store) -> None:
+    """The environment's is the one that is served; the listing and the log say that there is another."""
+    installation = Installation(store)
+    installation.add("a")
+    other = workshop_registry(SETTINGS.model_copy(update={"planso_url": ""}), store.database, lambda: NOW)
+    store.runner.run(other.add(NewWorkshop("default", "https://other.planso.de", "anna", "geheim")))
+    status = installation.list_all()["default"]
+    assert (status.is_default, status.workshop.planso_url) == (True, "https://base.planso.de")
+    assert status.fault is not None
+    assert (status.fault.kind, "CONNECTOR_WORKSHOP" in status.fault.message) == (FaultKind.NAME_TAKEN, True)
+    logs.configure("warning", [])
+    try:
+        with capture_logs() as logged:
+            store.runner.run(WorkshopDirectory(SETTINGS, installation.registry, None).refresh())
+    finally:
+        logs.configure("error", [])
+    assert [(line["event"], line["workshop"]) for line in logged] == [("workshop_name_taken", "default")]

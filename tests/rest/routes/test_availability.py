@@ -86,6 +86,8 @@ def test_the_capacity_is_replaced_as_a_whole(service: Service) -> None:
         ["body", "federal_state"],
         ["body", "drop_off", "slots", 0],
     ]
+    tried = service.http.put("/api/capacity", params={"dry_run": "true"}, json=EVERY_DAY).json()
+    assert (tried["capacity"]["drop_off"]["per_day"], "nothing was set" in tried["message"]) == (2, True)
     unknown = service.http.put("/api/capacity", json={**CAPACITY_EXAMPLE, "slots": []})
     assert (unknown.status_code, unknown.json()["detail"][0]["loc"]) == (422, ["body", "slots"])
     assert service.http.get("/api/capacity").json()["capacity"] == first["capacity"]

@@ -140,8 +140,8 @@ def test_only_the_scope_installation_is_let_in(service: Service, operator: Opera
 
 def test_a_registered_workshop_is_served_by_its_key_alone(service: Service, operator: Operator) -> None:
     """
-    Once registered, its orders are shown to its own key and to no other, by no id and no list; paused, its writes are
-    503 at once and its reads go on; removed, its key is refused.
+    Once registered, its orders are shown to its own key and to no other, by no id and no list; paused, its writes
+    and syncs are 503 at once and its reads go on; removed, its key is refused.
     """
     other = Sandbox(orders=2, seed=7)
     installation = other.installation
@@ -169,6 +169,10 @@ def test_a_registered_workshop_is_served_by_its_key_alone(service: Service, oper
         assert refused.status_code == 503
         assert "is paused since" in refused.json()["message"]
         assert refused.headers["Retry-After"]
+        runs = http.get("/api/sync/runs").json()["count"]
+        unsynced = http.post("/api/sync")
+        assert (unsynced.status_code, "is paused since" in unsynced.json()["message"]) == (503, True)
+        assert http.get("/api/sync/runs").json()["count"] == runs
         assert http.get(f"/api/orders/{order_id}").json()["order"]["remarks"] == "geändert"
         operator.call("POST", "/served/resume")
         assert http.put(f"/api/orders/{order_id}", json={**body, "remarks": "wieder"}).status_code == 200

@@ -37,11 +37,16 @@ class CapacityFlow:
         self, document: Mapping[str, Any], *, caller: str = "", loc: tuple[str | int, ...] = ("body",)
     ) -> CapacityState:
         """Replace the capacity as a whole. Raises Invalid with each problem, below `loc`."""
-        normalized = write_capacity(read_capacity(document, loc))
+        normalized = check_capacity(document, loc)
         now = format_instant(self._clock())
         content = json.dumps(normalized, ensure_ascii=False)
         await self._database.write(lambda tx: capacities.save(tx, StoredCapacity(content, now, caller)))
         return CapacityState(normalized, now, caller)
+
+
+def check_capacity(document: Mapping[str, Any], loc: tuple[str | int, ...] = ("body",)) -> dict[str, Any]:
+    """As it would be stored. Raises Invalid with each problem, below `loc`."""
+    return write_capacity(read_capacity(document, loc))
 
 
 def parse_stored(stored: StoredCapacity) -> Capacity:

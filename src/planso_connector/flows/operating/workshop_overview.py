@@ -18,10 +18,17 @@ from planso_connector.store.workshop_states import WorkshopState
 class FaultKind(StrEnum):
     """What keeps a workshop from working, the first that applies."""
 
+    NAME_TAKEN = "name_taken"
     PASSWORD_UNREADABLE = "password_unreadable"  # noqa: S105
     LOGIN_REJECTED = "login_rejected"
     WRITES_STOPPED = "writes_stopped"
     SYNC_FAILED = "sync_failed"
+
+
+TWO_OF_ONE_NAME = (
+    "The registry has a workshop of this name too. The one of the environment is served, with the rows of both: give "
+    "it another name, CONNECTOR_WORKSHOP, or take PLANSO_URL out of the environment."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,12 @@ class WorkshopOverview:
 
         def work(tx: Transaction) -> Sequence[tuple[Workshop | None, WorkshopState]]:
             states = workshop_states.list_states(tx, default=default, first=first, at_most=at_most)
-            stored = workshops.get_many(tx, [state.name for state in states])
-            return [(stored.get(state.name), state) for state in states]
+            registered = workshops.get_many(tx, [state.name for state in states])
+            return [(registered.get(state.name), state) for state in states]
 
         found = await self._database.read(work)
         now = self._clock()
-        return [self._describe(workshop or self._default, state, now) for workshop, state in found]
+        return [self._describe(registered, state, now) for registered, state in found]
 
     async def get(self, name: str) -> WorkshopStatus:
         """Raises NotFound."""
@@ -73,11 +80,15 @@ class WorkshopOverview:
                 return status
         raise NotFound(f"There is no workshop '{name}'.")
 
-    def _describe(self, workshop: Workshop | None, state: WorkshopState, now: datetime) -> WorkshopStatus:
-        assert workshop is not None, "every state is of a stored workshop or of the default one"
-        is_default = workshop is self._default
+    def _describe(self, registered: Workshop | None, state: WorkshopState, now: datetime) -> WorkshopStatus:
+        is_default = self._default is not None and state.name == self._default.name
+        workshop = self._default if is_default else registered
+        assert workshop is not None, "every state is of a registered workshop or of the default one"
         age = (now - parse_instant(state.synced_at)).total_seconds() if state.synced_at is not None else None
-        fault = None if is_default else self._find_unreadable_password(workshop)
+        if not is_default:
+            fault = self._find_unreadable_password(workshop)
+        else:
+            fault = Fault(FaultKind.NAME_TAKEN, TWO_OF_ONE_NAME, None) if registered is not None else None
         return WorkshopStatus(workshop, state, is_default, age, fault or _find_fault(state))
 
     def _find_unreadable_password(self, workshop: Workshop) -> Fault | None:

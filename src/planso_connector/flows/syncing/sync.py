@@ -21,6 +21,7 @@ from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.syncing.run_progress import RunProgress, SyncPhase
 from planso_connector.flows.syncing.sync_run import SyncPolicy, SyncRun
+from planso_connector.flows.writing.accepting import check_not_paused
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import leases, orders, sync_runs, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
@@ -89,7 +90,7 @@ class Sync:
     async def start(self, trigger: Trigger, *, full: bool = False, accept: bool = False) -> tuple[str, bool]:
         """
         Start a run, or join the one that is running, here or in another process. Returns its id, and whether it was
-        running already. `accept`: believe removals and pages that would be doubted.
+        running already. `accept`: believe removals and pages that would be doubted. Raises WorkshopPaused.
         """
         async with self._starting:
             if (progress := self.progress) is not None:
@@ -108,6 +109,7 @@ class Sync:
         self, tx: Transaction, now: datetime, kind: RunKind, trigger: Trigger, *, accept: bool
     ) -> tuple[StoredRun, datetime | None]:
         """The new run, and since when orders read need not be read again; or the run that holds the lease."""
+        check_not_paused(tx)
         until = format_instant(now + LEASE_DURATION)
         taken = leases.acquire(tx, LEASE_NAME, holder=self._holder, now=format_instant(now), until=until)
         if not taken:
