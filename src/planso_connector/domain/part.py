@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.progress.status_phrases import contains_any_phrase
+from planso_connector.domain.phrase_search import contains_any_phrase
 
 MAX_MEMBER_LENGTH = 200
 MAX_DESCRIPTION_LENGTH = 2000

@@ -25,7 +25,7 @@ from planso_connector.domain.progress.assess import (
 )
 from planso_connector.domain.progress.reasons import PromiseReason
 from planso_connector.domain.progress.sentence import compose_sentence
-from planso_connector.domain.progress.stages import STATUS_MEANINGS, interpret_status
+from planso_connector.domain.progress.status_meanings import STATUS_MEANINGS, interpret_status
 from tests.domain.progress.assessed_order import NO_PARTS_NEEDED, NOW, TODAY, TYPED, assess
 
 LANGUAGES: tuple[Language, ...] = ("de", "en")

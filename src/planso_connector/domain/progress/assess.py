@@ -18,7 +18,8 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.part import Part, needs_no_parts, says_parts_missing
 from planso_connector.domain.progress.moment import Moment, parse_moment
 from planso_connector.domain.progress.reasons import CAN_BE_FETCHED, HOLDS, FetchReason, PromiseReason
-from planso_connector.domain.progress.stages import HANDED_OVER, ProgressStage, StatusMeaning, interpret_status
+from planso_connector.domain.progress.stages import ProgressStage
+from planso_connector.domain.progress.status_meanings import HANDED_OVER, StatusMeaning, interpret_status
 
 PROMISE_PATHS = ("planned_delivery_date", "finish_date", "shop_back_date", "return_date_time")
 """The fields that may hold the promised date; the first that does counts."""

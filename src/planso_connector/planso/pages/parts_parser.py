@@ -15,7 +15,7 @@ from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import MAX_DESCRIPTION_LENGTH, MAX_MEMBER_LENGTH, Part
-from planso_connector.domain.progress.status_phrases import contains_any_phrase
+from planso_connector.domain.phrase_search import contains_any_phrase
 from planso_connector.planso.pages.answer_pages import find_pages, unescape_page
 from planso_connector.planso.pages.html_parser import parse_html
 from planso_connector.planso.pages.nodes import find_ancestor, iterate_ancestors, iterate_cells, list_classes

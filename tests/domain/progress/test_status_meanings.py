@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.progress.stages import STATUS_MEANINGS, ProgressStage, interpret_status
+from planso_connector.domain.progress.stages import ProgressStage
+from planso_connector.domain.progress.status_meanings import STATUS_MEANINGS, interpret_status
 from tests.domain.progress.assessed_order import assess
 
 

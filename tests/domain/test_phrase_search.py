@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.order import is_waiting_for_parts
 from planso_connector.domain.part import Part, needs_no_parts, says_parts_missing
-from planso_connector.domain.progress.status_phrases import contains_any_phrase
+from planso_connector.domain.phrase_search import contains_any_phrase
 from tests.domain.progress.assessed_order import NO_PARTS_NEEDED
 
 MISSING = [
