@@ -1,6 +1,6 @@
 """
-Find the create that a request without an idempotency key repeats: a client that timed out sends the same call again,
-and the order must not be there twice.
+Find the operation that a request without an idempotency key repeats: a client that timed out sends the same create
+again, and the order must not be there twice; a model calls a tool again within one phone call.
 """
 
 import hashlib
@@ -44,6 +44,18 @@ _IS_BEING_DELETED = (
     )
     .exists()
 )
+_IS_SUPERSEDED = (
+    select(_other.c.id)
+    .where(
+        c.action == Action.UPDATE.value,
+        _other.c.workshop == c.workshop,
+        _other.c.order_id == c.order_id,
+        _other.c.created_at > c.created_at,
+        _other.c.state != OperationState.REFUSED.value,
+    )
+    .exists()
+)
+"""Another write to the order came after an update: asking for the same once more changes it back."""
 _REPEATED = (
     select(c.id)
     .where(
@@ -55,6 +67,7 @@ _REPEATED = (
         _is_living(c.state),
         ~_IS_DELETED,
         ~_IS_BEING_DELETED,
+        ~_IS_SUPERSEDED,
     )
     .order_by(c.created_at)  # with the id too, SQLite would walk all operations of these two minutes
     .limit(1)
@@ -75,17 +88,18 @@ def compute_content(
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def find_repeated(tx: Transaction, operation: Operation) -> Operation | None:
+def find_repeated(tx: Transaction, operation: Operation, window: timedelta = WINDOW) -> Operation | None:
     """
-    The earliest create of this caller with the same content within `WINDOW`, pending or confirmed, whose order was
-    neither deleted nor asked to be; None for an operation without content. In a writing transaction the content is
-    locked until its end, so that of several at once one is recorded.
+    The earliest operation of this caller with the same content within `window`, pending or confirmed, whose order was
+    neither deleted nor asked to be, and to whose order, if it is an update, no other write came since; None for an
+    operation without content. In a writing transaction the content is locked until its end, so that of several at once
+    one is recorded.
     """
     if operation.content is None or operation.created_at is None:
         return None
     tx.lock(f"content {tx.workshop} {operation.content}")
     now = parse_instant(operation.created_at)
     # What lies further ahead dates from before the clock was set back.
-    window = {"after": format_instant(now - WINDOW), "before": format_instant(now + CLOCK_TOLERANCE)}
-    found = tx.fetch_all(_REPEATED, of_content=operation.content, of_caller=sanitize_text(operation.caller), **window)
+    times = {"after": format_instant(now - window), "before": format_instant(now + CLOCK_TOLERANCE)}
+    found = tx.fetch_all(_REPEATED, of_content=operation.content, of_caller=sanitize_text(operation.caller), **times)
     return outbox.get(tx, found[0]["id"]) if found else None

@@ -14,7 +14,8 @@ import pytest
 from planso_connector.domain import clock
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.flows.syncing.pacing import ORDER_INTERVAL
-from planso_connector.flows.writing.write import WriteRequest, WriteService
+from planso_connector.flows.writing.write import WriteService
+from planso_connector.flows.writing.write_request import WriteRequest
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations
 from planso_connector.store.engine.database import Database

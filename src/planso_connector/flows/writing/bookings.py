@@ -96,13 +96,14 @@ def check_bookings(
     now: datetime,
     *,
     hold_id: str | None = None,
+    call: str | None = None,
     is_strict: bool = False,
     is_dry_run: bool = False,
 ) -> str:
     """
     A note for the caller where there is no room for what the operation books; empty where there is, or where nobody
-    knows. Takes up the named hold, unless `is_dry_run`. Raises NoRoom with `is_strict`, and for a hold that has run
-    out; Invalid for a hold of something else.
+    knows. Takes up the named hold, or that of the `call` if it fits a booking; not with `is_dry_run`. Raises NoRoom
+    with `is_strict`, and for a hold that has run out; Invalid for a hold of something else.
     """
     days = {str(day)[:10] for field in BOOKED_FIELDS.values() if (day := operation.requested.get(field))}
     if hold_id is None and (not days or capacities.get(tx) is None):
@@ -116,7 +117,11 @@ def check_bookings(
     bookings = find_bookings(operation.requested, plan.find_order(operation.order_id))
     plan = plan.without(order_id=operation.order_id)
     held = None
-    if hold_id is not None:
+    if hold_id is None and call is not None:
+        plan, own = plan.without(call=call), next((hold for hold in plan.holds if hold.call == call), None)
+        if own is not None and not is_dry_run and any(_fits(own, booking) for booking in bookings):
+            slot_holds.release(tx, own.id)
+    elif hold_id is not None:
         hold, held = _take_up(tx, hold_id, bookings, plan)
         plan = plan.without(call=hold.call)
         if not is_dry_run:

@@ -5,10 +5,9 @@ The same transaction checks the idempotency key, the version that the caller rel
 """
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -40,37 +39,16 @@ from planso_connector.flows.querying.orders import missing_order_error
 from planso_connector.flows.writing.accepting import check_accepted
 from planso_connector.flows.writing.bookings import check_bookings
 from planso_connector.flows.writing.outbox import Outbox
+from planso_connector.flows.writing.write_request import WriteRequest, fingerprint_content, fingerprint_request
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import idempotency_keys, operations, orders, search, write_stops
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.order_rows import to_json
-from planso_connector.store.repeated_creates import compute_content, find_repeated
+from planso_connector.store.repeated_creates import WINDOW, find_repeated
 
 COMMIT_CHECK_PAUSES = (0.0, 0.5, 1.5)
 """Seconds before each check whether an operation is recorded, where the response to its commit was lost."""
 COMMIT_CHECK_TIMEOUT = 3.0
 """Seconds for each check: the caller has waited already."""
-
-
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
-    """
-    What comes with a write besides its values. `wait` is in seconds, None for the default; `if_match` is the ETag
-    relied on, without its quotes, or `*`; `notes` are sentences for the caller; `is_strict`: `Prefer: handling=strict`;
-    `can_read_orders`: whether duplicates may be named; `signature`: the name that ends appended lines, None for none;
-    `unknown`: the members that were left out; `hold`: the slot that it takes up, an id of `store.slot_holds`.
-    """
-
-    caller: str = ""
-    wait: float | None = None
-    idempotency_key: str | None = None
-    if_match: str | None = None
-    is_strict: bool = False
-    notes: str = ""
-    can_read_orders: bool = True
-    signature: str | None = None
-    unknown: Mapping[str, object] = field(default_factory=dict)
-    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +171,8 @@ class WriteService:
             notes=" ".join([*find_input_warnings(requested), *([request.notes] if request.notes else [])]),
             caller=request.caller,
             idempotency_key=request.idempotency_key,
-            request=_fingerprint(action, order_id, requested, request, undoes, controls),
-            content=compute_content(action, requested, request.unknown, is_strict=request.is_strict),
+            request=fingerprint_request(action, order_id, requested, request, undoes, controls),
+            content=fingerprint_content(action, order_id, requested, request),
             base=base,
             undoes=undoes,
             controls=controls,
@@ -249,7 +227,7 @@ class WriteService:
                     f"Idempotency-Key: it came with another request before, operation {earlier.id}; accepted: a new "
                     "key, or the same request again."
                 )
-        elif (repeated := find_repeated(tx, operation)) is not None:
+        elif (repeated := find_repeated(tx, operation, request.call.window if request.call else WINDOW)) is not None:
             return repeated
         check_accepted(tx, operation, self._writes)
         if self._planso.login_status.state == "rejected":
@@ -323,7 +301,13 @@ class WriteService:
     ) -> str:
         """The notes, with where the workshop has no room for what the operation books. Raises NoRoom, Invalid."""
         note = check_bookings(
-            tx, operation, self._clock(), hold_id=request.hold, is_strict=request.is_strict, is_dry_run=is_dry_run
+            tx,
+            operation,
+            self._clock(),
+            hold_id=request.hold,
+            call=request.call.id if request.call else None,
+            is_strict=request.is_strict,
+            is_dry_run=is_dry_run,
         )
         return f"{notes} {note}".strip()
 
@@ -379,20 +363,3 @@ def _require_identity(requested: Mapping[str, Value]) -> None:
     if not any(requested.get(path) for path in CREATE_NEEDS_ONE_OF):
         message = MESSAGES["no_identity"].format(names=", ".join(CREATE_NEEDS_ONE_OF))
         raise Invalid([Problem.of(("body",), message, "missing")])
-
-
-def _fingerprint(
-    action: Action,
-    order_id: int | None,
-    requested: Mapping[str, Value],
-    request: WriteRequest,
-    undoes: str | None,
-    controls: Mapping[str, Sequence[str]] | None,
-) -> str:
-    """Hash of what makes two requests with one idempotency key the same, however their JSON was written."""
-    parts: list[object] = [action.value, order_id, dict(requested), request.if_match, undoes]
-    if controls is not None:
-        parts.append(dict(controls))
-    if request.signature is not None:  # without the day: a repetition on the next one is the same request
-        parts.append({"signed": True})
-    return hashlib.blake2b(to_json(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Query, Request
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.flows.writing import disclosure
-from planso_connector.flows.writing.write import WriteRequest
+from planso_connector.flows.writing.write_request import WriteRequest
 from planso_connector.rest.request_context import get_caller
 from planso_connector.rest.routes.language import get_error_language
 from planso_connector.rest.routes.sent_back import get_unwritable_members
