@@ -18,6 +18,7 @@ from planso_connector.commands import demo as demo_command
 from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, workshops, writes
 from planso_connector.commands import learn as learn_command
+from planso_connector.commands import notices as notice_commands
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands import sandbox as sandbox_command
 from planso_connector.commands import sync as sync_command
@@ -65,6 +66,7 @@ cli.command(name="sandbox")(sandbox_command.run_sandbox)
 cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
 cli.add_typer(capacity_commands.cli, name="capacity")
+cli.add_typer(notice_commands.cli, name="notices")
 cli.add_typer(workshops.cli, name="workshops")
 cli.add_typer(tool_commands.cli, name="tools")
 

@@ -10,6 +10,7 @@ from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.capacity import CapacityFlow
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.operating.forwarded_calls import ForwardedCalls
+from planso_connector.flows.operating.notices import Notices
 from planso_connector.flows.operating.planso_access import PlansoAccess
 from planso_connector.flows.operating.planso_calls import LocalCalls, PlansoCalls
 from planso_connector.flows.operating.planso_login import PlansoLogin
@@ -288,6 +289,7 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCall
         lookup=LookupService(database),
         availability=AvailabilityQueries(database, freshness, shared.clock),
         capacity=CapacityFlow(database, shared.clock),
+        notices=Notices(database, shared.clock),
         slot_holds=SlotHolds(database, shared.clock),
         writer=writing.service,
         calls=calls,

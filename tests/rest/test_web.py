@@ -74,7 +74,9 @@ def test_an_encoded_slash_is_no_slash(service: Service, spelling: str) -> None:
 )
 def test_head_is_get_without_its_body(service: Service, path: str) -> None:
     """Wherever GET is, for monitoring: the same status and the same headers."""
-    address = path.format(order_id=first(service), operation_id="op_1", name="work", hold_id="hold_1")
+    address = path.format(
+        order_id=first(service), operation_id="op_1", name="work", hold_id="hold_1", notice_id="notice_1"
+    )
     head, whole = service.http.head(address), service.http.get(address)
     assert (head.status_code, head.content) == (whole.status_code, b"")
     assert head.headers["Content-Type"] == whole.headers["Content-Type"]

@@ -62,7 +62,9 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
     order_id = foreign_order(workshops, "alpha", "beta")
     operation = secret_operation(workshops)
     hold = secret_hold(workshops) if "{hold_id}" in template else ""
-    address = template.format(order_id=order_id, name="work", operation_id=operation, hold_id=hold)
+    address = template.format(
+        order_id=order_id, name="work", operation_id=operation, hold_id=hold, notice_id="notice_1"
+    )
     before = snapshot(workshops, "beta")
     parameters: dict[str, Any] = {"q": "Zzyzx"} if template == "/api/lookup" else {}
     body = {"remarks": "changed", "order_id": order_id} if method in ("PUT", "PATCH") else None

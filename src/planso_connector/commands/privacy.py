@@ -50,7 +50,7 @@ def export(
         return await PersonalData(database, clock.now).export(identifier)
 
     document = run_with_database(work, workshop=workshop)
-    if not document["orders"] and not document["operations"]:
+    if not any(document[kind] for kind in ("orders", "operations", "notices")):
         err.print("Nothing is held of it.")
     if output is None:
         print_json(document)
@@ -110,6 +110,7 @@ def _describe(result: ErasureResult) -> dict[str, Any]:
     return {
         "orders": {str(order_id): sorted(tables) for order_id, tables in sorted(result.records.orders.items())},
         "operations": sorted(result.records.operations),
+        "notices": sorted(result.records.notices),
         "still_in_planso": result.still_in_planso,
         "pending": result.pending,
         "erased": dict(sorted(result.counts.items())),
@@ -125,6 +126,8 @@ def _print_result(result: ErasureResult, *, is_done: bool) -> None:
         out.print(f"order {order_id}: named in {', '.join(sorted(tables))}")
     for operation_id in sorted(result.records.operations):
         out.print(f"operation {operation_id}: named in what it asked, made no order")
+    for notice_id in sorted(result.records.notices):
+        out.print(f"{notice_id}: names it")
     if result.pending:
         err.print(f"Pending, settle or cancel first: {', '.join(result.pending)}", style="yellow")
     if is_done:

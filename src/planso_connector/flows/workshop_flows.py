@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from planso_connector.flows.operating.capacity import CapacityFlow
+from planso_connector.flows.operating.notices import Notices
 from planso_connector.flows.operating.planso_calls import PlansoCalls
 from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.statistics import StatisticsCollector
@@ -29,6 +30,7 @@ class WorkshopFlows:
     lookup: LookupService
     availability: AvailabilityQueries
     capacity: CapacityFlow
+    notices: Notices
     slot_holds: SlotHolds
     writer: WriteService
     calls: PlansoCalls

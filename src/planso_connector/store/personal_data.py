@@ -18,9 +18,18 @@ from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import idempotency_keys, lookup_keys
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.tables import history, last_seen, operations, orders, parts, sections, unreadable_pages
+from planso_connector.store.tables import (
+    history,
+    last_seen,
+    notices,
+    operations,
+    orders,
+    parts,
+    sections,
+    unreadable_pages,
+)
 
-TABLES_WITH_NAMES: tuple[Table, ...] = (orders, parts, sections, history, operations, unreadable_pages)
+TABLES_WITH_NAMES: tuple[Table, ...] = (orders, parts, sections, history, operations, unreadable_pages, notices)
 """The tables whose texts may name somebody. The others hold numbers, instants, and what is derived from these."""
 
 BATCH = 500
@@ -61,12 +70,15 @@ _BATCH = {
     for table in TABLES_WITH_NAMES
     for is_first in (True, False)
 }
-_EXPORTED = (orders, last_seen, parts, sections, history, operations, unreadable_pages)
+_EXPORTED = (orders, last_seen, parts, sections, history, operations, unreadable_pages, notices)
 _BY_ORDER = {table.name: select(table).where(*_of_order(table)).order_by(*_row_key(table)) for table in _EXPORTED}
 _DELETE = {table.name: delete(table).where(*_of_order(table)) for table in _EXPORTED}
 _LOCK = _BY_ORDER["orders"].with_for_update()
 _IS_OPERATION = operations.c.workshop == bindparam("of_workshop"), operations.c.id == bindparam("of_id")
 _OPERATION = select(operations).where(*_IS_OPERATION)
+_IS_NOTICE = notices.c.workshop == bindparam("of_workshop"), notices.c.id == bindparam("of_id")
+_NOTICE = select(notices).where(*_IS_NOTICE)
+_DELETE_NOTICE = delete(notices).where(*_IS_NOTICE)
 _EMPTY = (
     update(operations)
     .where(*_IS_OPERATION)
@@ -84,11 +96,11 @@ _EMPTY = (
 
 @dataclass(frozen=True, slots=True)
 class PersonMention:
-    """A row that names somebody. `operation_id` where it is one of `operations`."""
+    """A row that names somebody. `row_id` where it is one of `operations` or `notices`, which may have no order."""
 
     table: str
     order_id: int | None
-    operation_id: str | None
+    row_id: str | None
 
 
 def search_table(
@@ -98,7 +110,7 @@ def search_table(
     last = {f"after_{number}": value for number, value in enumerate(after or ())}
     rows = tx.fetch_all(_BATCH[table.name, after is None], at_most=BATCH, **last)
     found = [
-        PersonMention(table.name, row[_order_id(table).name], row["id"] if table is operations else None)
+        PersonMention(table.name, row[_order_id(table).name], row["id"] if table in (operations, notices) else None)
         for row in rows
         if any(names(text) for text in _texts(row))
     ]
@@ -147,6 +159,11 @@ def export_operation(tx: Transaction, operation_id: str) -> dict[str, Any] | Non
     return _readable(found[0]) if found else None
 
 
+def export_notice(tx: Transaction, notice_id: str) -> dict[str, Any] | None:
+    found = tx.fetch_all(_NOTICE, of_id=notice_id)
+    return _readable(found[0]) if found else None
+
+
 def _readable(row: Row) -> dict[str, Any]:
     """Without columns that repeat the document or are derived for searching."""
     hidden = _DERIVED | _MIRRORED if "document" in row and "short_name" in row else _DERIVED
@@ -185,9 +202,9 @@ def list_pending(tx: Transaction, order_id: int) -> list[str]:
 
 def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -> Counter[str] | None:
     """
-    Erase an order's history, tabs, unreadable pages, and what its operations requested; and the order itself if PlanSo
-    does not list it, or `with_current` (the next sync brings it as it is then). Returns erased rows by table; None,
-    with nothing done, while an operation is pending.
+    Erase an order's history, tabs, unreadable pages, notices, and what its operations requested; and the order itself
+    if PlanSo does not list it, or `with_current` (the next sync brings it as it is then). Returns erased rows by table;
+    None, with nothing done, while an operation is pending.
     """
     tx.lock(f"operations {tx.workshop} {order_id}")  # as recording an operation does
     stored = tx.fetch_all(_LOCK, of_order=order_id)
@@ -196,7 +213,7 @@ def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -
     erased: Counter[str] = Counter()
     for operation in tx.fetch_all(_BY_ORDER["operations"], of_order=order_id):
         erased["operations"] += _empty(tx, operation)
-    for table in (history, sections, unreadable_pages):
+    for table in (history, sections, unreadable_pages, notices):
         erased[table.name] += tx.execute(_DELETE[table.name], of_order=order_id)
     if stored and (with_current or _mirror_state(stored[0]) is MirrorState.NOT_LISTED):
         erased += _drop(tx, stored[0])
@@ -226,6 +243,11 @@ def erase_operation(tx: Transaction, operation_id: str) -> Counter[str] | None:
     if found and found[0]["state"] == OperationState.PENDING:
         return None
     return +Counter(operations=sum(_empty(tx, row) for row in found))
+
+
+def erase_notice(tx: Transaction, notice_id: str) -> Counter[str]:
+    """Erase a notice without an order."""
+    return +Counter(notices=tx.execute(_DELETE_NOTICE, of_id=notice_id))
 
 
 def _empty(tx: Transaction, operation: Row) -> int:

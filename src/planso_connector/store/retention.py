@@ -14,7 +14,7 @@ from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import personal_data, sync_runs
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.tables import access_log, history, operations, orders, unreadable_pages
+from planso_connector.store.tables import access_log, history, notices, operations, orders, unreadable_pages
 
 BATCH = 200
 """Rows in one transaction."""
@@ -50,6 +50,7 @@ _OPERATIONS = _delete_oldest(
 _HISTORY = _delete_oldest(history.c.at, history.c.at < _NEEDED_SINCE)
 _UNREADABLE_PAGES = _delete_oldest(unreadable_pages.c.kept_at)
 _ACCESS_LOG = _delete_oldest(access_log.c.at)
+_NOTICES = _delete_oldest(notices.c.done_at)
 _DELETED_ORDERS = (
     select(orders.c.id)
     .where(
@@ -83,6 +84,11 @@ def drop_unreadable_pages(tx: Transaction, before: Instant) -> int:
 
 def drop_access_log(tx: Transaction, before: Instant) -> int:
     return tx.execute(_ACCESS_LOG, before=before, at_most=BATCH)
+
+
+def drop_notices(tx: Transaction, before: Instant) -> int:
+    """Those that were done before; open ones stay."""
+    return tx.execute(_NOTICES, before=before, at_most=BATCH)
 
 
 def drop_sync_runs(tx: Transaction, before: Instant) -> int:

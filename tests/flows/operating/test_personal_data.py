@@ -18,8 +18,9 @@ from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.recognition.identifier import Identifier, IdentifierKind
 from planso_connector.flows.operating.personal_data import PersonalData
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import operations, orders, sections, unreadable_pages
+from planso_connector.store import notices, operations, orders, sections, unreadable_pages
 from planso_connector.store.maintenance import backup
+from planso_connector.store.notices import Notice
 from planso_connector.store.tables import metadata
 from tests.command_line import command
 from tests.databases import Store
@@ -81,6 +82,8 @@ class Held:
         document = json.dumps({"Kontakt": [{"Anruf": "0711/4455667"}]})
         sections.save(tx, self.current, "work", document, read_at=at(1), now=at(1))
         self.add_damage(tx)
+        notice = Notice("notice_1", at(1), "", "x", f"Rückruf, {EMAIL}", phone=PHONE, plate=PLATE)
+        notices.record(tx, notice, repeated_since=at(0))
 
     def add_damage(self, tx: Any) -> None:
         """A save that took the person's number from an order, and the write that gave it back."""
@@ -138,6 +141,7 @@ def test_a_person_is_exported_and_erased_everywhere(held: Held) -> None:
         other = run(_held(flow, held.other))
     for document in documents:
         assert {order["order_id"] for order in document["orders"]} == named
+        assert [notice["phone"] for notice in document["notices"]] == [PHONE]
     orders_by_id = {order["order_id"]: order for order in documents[0]["orders"]}
     assert orders_by_id[held.replaced]["named_in"] == ["history", "operations"]
     assert "sections" in orders_by_id[held.current]["named_in"]
@@ -166,7 +170,7 @@ def test_a_person_is_exported_and_erased_everywhere(held: Held) -> None:
         run(flow.erase(by_phone))
         for kind, text in IDENTIFIERS:
             document = run(flow.export(Identifier.parse(kind, text)))
-            assert (document["orders"], document["operations"]) == ([], [])
+            assert (document["orders"], document["operations"], document["notices"]) == ([], [], [])
         assert len(run(flow.export(by_phone))["erasures"]) == 2
         assert run(flow.export(Identifier.parse(IdentifierKind.PHONE, "0711 4455668")))["erasures"] == []
         assert run(_held(flow, held.other))["orders"] == other["orders"]

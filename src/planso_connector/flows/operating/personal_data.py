@@ -15,7 +15,7 @@ from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.recognition.identifier import Identifier
 from planso_connector.store import erasure_log, personal_data
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.personal_data import MirrorState
+from planso_connector.store.personal_data import MirrorState, PersonMention
 
 log = structlog.get_logger(__name__)
 
@@ -26,20 +26,28 @@ SOURCES = {
     "sections": "PlanSo: the order's other tabs",
     "history": "the connector: what changed from one reading to the next, and who asked for it",
     "operations": "callers of the connector: writes that they asked for, and what came of them",
+    "notices": "callers on the phone: what they wanted from a person, as a phone agent heard it",
     "unreadable_pages": "PlanSo: pages that could not be read, with letters and digits masked",
 }
 
 
 @dataclass(slots=True)
 class PersonalRecords:
-    """Where a person is named: the tables by order, and the operations that have no order."""
+    """Where a person is named: the tables by order, and the operations and notices that have no order."""
 
     orders: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     operations: set[str] = field(default_factory=set)
+    notices: set[str] = field(default_factory=set)
 
     @property
     def is_empty(self) -> bool:
-        return not self.orders and not self.operations
+        return not self.orders and not self.operations and not self.notices
+
+    def add(self, mention: PersonMention) -> None:
+        if mention.order_id is not None:
+            self.orders[mention.order_id].add(mention.table)
+        elif mention.row_id is not None:
+            (self.notices if mention.table == "notices" else self.operations).add(mention.row_id)
 
 
 @dataclass(slots=True)
@@ -71,10 +79,7 @@ class PersonalData:
                 search = partial(personal_data.search_table, table=table, after=after, names=identifier.occurs_in)
                 mentions, after = await self._database.read(search)
                 for mention in mentions:
-                    if mention.order_id is not None:
-                        records.orders[mention.order_id].add(mention.table)
-                    elif mention.operation_id is not None:
-                        records.operations.add(mention.operation_id)
+                    records.add(mention)
                 if after is None:
                     break
         return records
@@ -90,6 +95,10 @@ class PersonalData:
             await self._database.read(partial(personal_data.export_operation, operation_id=operation_id))
             for operation_id in sorted(records.operations)
         ]
+        notices = [
+            await self._database.read(partial(personal_data.export_notice, notice_id=notice_id))
+            for notice_id in sorted(records.notices)
+        ]
         erasures = await self._database.read(lambda tx: erasure_log.find(tx, identifier))
         return {
             "workshop": self._database.workshop,
@@ -98,6 +107,7 @@ class PersonalData:
             "sources": SOURCES,
             "orders": orders,
             "operations": operations,
+            "notices": notices,
             "erasures": [{"erased_at": one.erased_at, "orders": one.order_ids, "rows": one.counts} for one in erasures],
         }
 
@@ -136,6 +146,8 @@ class PersonalData:
                 erase = partial(personal_data.erase_operation, operation_id=operation_id)
                 erased = await self._database.write(erase)
                 result.counts += erased or Counter()
+            for notice_id in sorted(result.records.notices):
+                result.counts += await self._database.write(partial(personal_data.erase_notice, notice_id=notice_id))
         finally:
             result.id = await self._record(identifier, result)
         log.info("erased", erasure=result.id, orders=len(result.records.orders))

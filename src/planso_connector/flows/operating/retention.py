@@ -49,6 +49,7 @@ class Retention:
             "deleted_orders": (periods.deleted_orders, retention.drop_deleted_orders),
             "history": (periods.history, retention.drop_history),
             "operations": (periods.operations, self._drop_operations),
+            "notices": (periods.operations, retention.drop_notices),
             "slot_holds": (_HOLDS_KEPT, slot_holds.drop_expired),
         }
         self._drops = {name: (period, drop) for name, (period, drop) in drops.items() if period}

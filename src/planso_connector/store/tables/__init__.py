@@ -22,6 +22,7 @@ from planso_connector.store.tables.processes import planso_leases as planso_leas
 from planso_connector.store.tables.processes import rejected_logins as rejected_logins
 from planso_connector.store.tables.processes import sync_runs as sync_runs
 from planso_connector.store.tables.workshop import capacities as capacities
+from planso_connector.store.tables.workshop import notices as notices
 from planso_connector.store.tables.workshop import slot_holds as slot_holds
 from planso_connector.store.tables.workshop import workshops as workshops
 from planso_connector.store.tables.writing import operations as operations

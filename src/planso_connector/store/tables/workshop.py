@@ -1,4 +1,4 @@
-"""The registry of workshops, and the capacity of each."""
+"""The registry of workshops, the capacity of each, and notices for its people."""
 
 from sqlalchemy import BigInteger, Column, Double, Index, Table, Text
 
@@ -56,3 +56,27 @@ The slot that each call holds until it books, one a call. `call` is a fingerprin
 `slot` is `07:30-09:00`, or empty for the day alone. A row stays until its call holds another slot, books, or gives it
 back, and counts until `expires_at`.
 """
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("workshop", KEY, primary_key=True),
+    Column("id", KEY, primary_key=True),
+    Column("created_at", KEY, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("content", KEY, nullable=False),
+    Column("order_id", BigInteger),
+    Column("operation", KEY),
+    Column("reason", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("plate", Text, nullable=False),
+    Column("done_at", KEY),
+    Column("done_by", Text, nullable=False),
+)
+"""
+What a person of the workshop has to take care of, as a phone agent heard it. `operation`: the remark with the same text
+that was on its way to PlanSo. `content`: fingerprint of the call and what it asked for. `done_at` None: open.
+"""
+
+Index("notices_by_content", notices.c.workshop, notices.c.content)
