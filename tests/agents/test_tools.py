@@ -179,3 +179,10 @@ def read_metric(service: Service, outcome: str) -> float:
     text = service.http.get("/metrics", headers=make_key(service, Scope.METRICS)).text
     line = f'planso_connector_tool_calls_total{{outcome="{outcome}",tool="find_order"}} '
     return sum(float(found.removeprefix(line)) for found in text.splitlines() if found.startswith(line))
+
+
+def test_an_answer_comes_in_time(service: Service) -> None:
+    """While the database does not answer, the tool does, and says that it can't look it up now."""
+    with service.hold_readers():
+        answer = call(service, "get_progress", {"order_id": min(service.sandbox.order_ids())})
+    assert (answer["reason"], answer["say"].split(".")[0]) == ("unavailable", "Das kann ich gerade nicht nachsehen")

@@ -84,7 +84,7 @@ def from_tool_failure(tool: Tool[Any, Any], session: ToolSession, failure: ToolF
 def from_error(tool: Tool[Any, Any], session: ToolSession, error: ConnectorError) -> ToolAnswer:
     """The error's own text is left out: it is for operators, and may quote PlanSo."""
     _, reason, phrase = next(entry for entry in _BY_ERROR if isinstance(error, entry[0]))
-    if reason is Reason.UNAVAILABLE and not tool.is_read_only:
+    if reason is Reason.UNAVAILABLE and not (tool.is_read_only or tool.only_holds):
         phrase = NOT_DONE
     problems = None
     if isinstance(error, errors.Invalid):
@@ -111,7 +111,7 @@ def from_unreadable_arguments(tool: Tool[Any, Any] | None, language: Language) -
 
 def from_fault(tool: Tool[Any, Any] | None, language: Language, *, is_sent: bool) -> ToolAnswer:
     """A fault or a time-out. `is_sent`: a write may have been recorded by then."""
-    if tool is None or tool.is_read_only:
+    if tool is None or tool.is_read_only or tool.only_holds:
         return build_failure(tool, language, UNAVAILABLE, Reason.UNAVAILABLE)
     if is_sent:
         return build_failure(tool, language, UNSURE, Reason.UNSURE)

@@ -39,6 +39,12 @@ def _clean(text: str) -> str:
     return " ".join("".join(printable).split())
 
 
+def _simplify(argument: dict[str, Any]) -> dict[str, Any]:
+    choices = [choice for choice in argument.get("anyOf", ()) if choice != {"type": "null"}]
+    kept = {name: value for name, value in argument.items() if name not in ("anyOf", "title", "default")}
+    return {**choices[0], **kept} if len(choices) == 1 else argument
+
+
 Arguments = TypeVar("Arguments", bound=ToolArguments)
 Answer = TypeVar("Answer", bound=ToolAnswer)
 
@@ -58,6 +64,8 @@ class Tool(Generic[Arguments, Answer]):
     scopes: tuple[Scope, ...]
     run: Callable[[ToolSession, Arguments], Awaitable[Answer]]
     is_read_only: bool
+    only_holds: bool = False
+    """Whether a hold is all that it may change."""
     is_destructive: bool = False
     is_idempotent: bool = True
 
@@ -66,8 +74,10 @@ class Tool(Generic[Arguments, Answer]):
 
     @cached_property
     def input_schema(self) -> dict[str, Any]:
-        """JSON Schema of the arguments."""
-        return self.arguments.model_json_schema()
+        """JSON Schema of the arguments, without what tells models nothing: titles, and that null is absent."""
+        schema = self.arguments.model_json_schema()
+        properties = {name: _simplify(argument) for name, argument in schema.get("properties", {}).items()}
+        return {"type": "object", "properties": properties, "required": schema.get("required", [])}
 
     @cached_property
     def output_schema(self) -> dict[str, Any]:

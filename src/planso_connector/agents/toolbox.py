@@ -12,13 +12,15 @@ from planso_connector.agents import failures
 from planso_connector.agents.tool import Tool
 from planso_connector.agents.tool_answer import Reason, ToolAnswer, ToolFailure
 from planso_connector.agents.tool_session import ToolSession
+from planso_connector.agents.tools.check_request import CHECK_REQUEST
 from planso_connector.agents.tools.find_order import FIND_ORDER
+from planso_connector.agents.tools.get_progress import GET_PROGRESS
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import ConnectorError
 
 log = structlog.get_logger(__name__)
 
-TOOLS: dict[str, Tool[Any, Any]] = {tool.name: tool for tool in (FIND_ORDER,)}
+TOOLS: dict[str, Tool[Any, Any]] = {tool.name: tool for tool in (FIND_ORDER, GET_PROGRESS, CHECK_REQUEST)}
 """By name, in the order in which models see them."""
 
 

@@ -13,6 +13,7 @@ from planso_connector.domain.language import MONTHS, Language
 from planso_connector.domain.recognition import names, phones
 from planso_connector.domain.recognition.already_said import Topic, find_said_topics
 from planso_connector.domain.recognition.matching import LookupQuery, Match, OrderFacts
+from planso_connector.domain.recognition.speakable_texts import speak_color, speak_vehicle
 
 PLAUSIBLE_SHARE = 0.6
 """The question is about the matches that reach this share of the best score."""
@@ -38,7 +39,7 @@ class _Question(NamedTuple):
     choice: Mapping[Language, str] = MappingProxyType({})
     """The beginning of the question that names the candidates; empty for what only the caller may say."""
     spoken: Callable[[OrderFacts, Language], str] = lambda *_: ""
-    """The words that name a candidate in it."""
+    """The words that name a candidate in it; empty where nothing that may be read out does."""
 
 
 def choose_question(candidates: Sequence[Match], query: LookupQuery, language: Language) -> str:
@@ -94,7 +95,11 @@ def _average_left(question: _Question, candidates: Sequence[OrderFacts]) -> floa
 
 
 def _choice(question: _Question, candidates: Sequence[OrderFacts], language: Language) -> str:
-    *others, last = (question.spoken(facts, language) for facts in candidates)
+    """The question that names the candidates; where one can't be named, or two sound alike, that which names none."""
+    spoken = [question.spoken(facts, language) for facts in candidates]
+    if not all(spoken) or len(set(spoken)) < len(spoken):
+        return question.question[language]
+    *others, last = spoken
     listed = f"{', '.join(others)} {_OR[language]} {last}" if others else last
     return f"{question.choice[language]} {listed}?"
 
@@ -114,14 +119,16 @@ def _look_at(text: str) -> tuple[bool, frozenset[str], str]:
 
 
 def _spoken_vehicle(facts: OrderFacts, language: Language) -> str:
-    vehicle = " ".join((facts.vehicle or "").split())
+    vehicle = speak_vehicle(facts.vehicle or "")
+    if not vehicle:
+        return ""
     if language == "en":
         return f"the {vehicle}"
     return f"die {vehicle}" if vehicle.endswith("Klasse") else f"den {vehicle}"
 
 
 def _spoken_color(facts: OrderFacts, _: Language) -> str:
-    return " ".join((facts.color or "").split())
+    return speak_color(facts.color or "")
 
 
 def _day(facts: OrderFacts) -> str:

@@ -4,7 +4,7 @@ each step; `domain.recognition.matching` scores them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from planso_connector.domain.language import Language
@@ -84,6 +84,19 @@ class LookupService:
         is_certain = ranking.is_certain and rebuild is None
         question = None if is_certain else choose_question(ranking.matches, query, language)
         return LookupResult(ranking.matches[:limit], is_certain, question, query, rebuild)
+
+    async def match_order(self, order_id: int, request: LookupRequest) -> Match | None:
+        """
+        How well one order fits that is asked for by its id, `order` among `fits`, and what speaks against it; None
+        where there is no such order. Raises MirrorNotFilled.
+        """
+        query = replace(parse_request(request), order_ids=(order_id,))
+
+        found = await self._database.read(lambda tx: lookup_keys.load_candidates(tx, [order_id]), within=QUERY_TIMEOUT)
+        if not found:
+            await self._check_completeness(None)
+            return None
+        return matching.match_order(query, found[0])
 
     async def _check_completeness(self, rebuild: RebuildProgress | None) -> None:
         if await self._database.read_briefly(sync_runs.get_last_success) is None:
