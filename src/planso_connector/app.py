@@ -212,6 +212,7 @@ def _build_shared(
         metrics=Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages),
         traces=traces,
         wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo", is_alone),
+        feed_wait_limit=WaitLimit(settings.connector_parallel_total // 4, "for changes", is_alone),
         sync_pacer=Pacer(),
         write_pacer=Pacer(),
         process_checks=[

@@ -239,6 +239,7 @@ def retention_periods(settings: Settings) -> RetentionPeriods:
     return RetentionPeriods(
         operations=settings.connector_keep_operations,
         history=settings.connector_keep_history,
+        change_feed=settings.connector_keep_changes,
         sync_runs=settings.connector_keep_runs,
         unreadable_pages=settings.connector_keep_kept_pages,
         deleted_orders=settings.connector_keep_tombstones,

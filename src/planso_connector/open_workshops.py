@@ -79,7 +79,7 @@ class OpenWorkshops:
             if parts is None:
                 parts = await self._build_current(name)
                 if self._drained_until is not None:
-                    parts.outbox.drain(self._drained_until - monotonic())
+                    parts.drain(self._drained_until - monotonic())
                 self._open[name] = parts
                 self._used_at[name] = monotonic()
             return parts
@@ -138,7 +138,7 @@ class OpenWorkshops:
         """Give writes in progress so many seconds; begin no others, also in workshops that are opened from now on."""
         self._drained_until = monotonic() + seconds
         for parts in self:
-            parts.outbox.drain(seconds)
+            parts.drain(seconds)
 
     async def close(self) -> None:
         for parts in self:

@@ -173,6 +173,9 @@ class Settings(BaseSettings):
         timedelta(days=90),
         description="How long settled writes are kept, at least 7 d; here and below, `0` keeps them forever.",
     )
+    connector_keep_changes: Duration = Field(
+        timedelta(days=30), description="How long the change feed goes back; a cursor from before is 410."
+    )
     connector_keep_history: Duration = Field(timedelta(days=365), description="How long change history is kept.")
     connector_keep_tombstones: Duration = Field(
         timedelta(days=90), description="How long orders deleted in PlanSo are kept, with their history."
@@ -334,6 +337,7 @@ WORKSHOP_SETTINGS = (
     "connector_sync_extended",
     "connector_sync_extended_interval",
     "connector_keep_operations",
+    "connector_keep_changes",
     "connector_keep_history",
     "connector_keep_tombstones",
     "connector_keep_runs",

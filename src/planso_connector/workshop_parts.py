@@ -21,6 +21,7 @@ from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.operating.wake_ups import WakeUps
 from planso_connector.flows.querying.availability import AvailabilityQueries
+from planso_connector.flows.querying.change_feed import ChangeFeed
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.live_reader import LiveReader
 from planso_connector.flows.querying.lookup import LookupService
@@ -63,6 +64,7 @@ class SharedParts:
     metrics: Metrics
     traces: telemetry.Traces
     wait_limit: WaitLimit
+    feed_wait_limit: WaitLimit
     sync_pacer: Pacer
     write_pacer: Pacer
     process_checks: Sequence[ProcessCheck]
@@ -101,6 +103,11 @@ class WorkshopParts:
     def is_busy(self) -> bool:
         """Whether a sync or a write is in progress, or somebody waits for a write."""
         return self.sync.progress is not None or self.outbox.is_busy
+
+    def drain(self, seconds: float) -> None:
+        """Give writes in progress so many seconds, and begin no others; who waits for changes waits no longer."""
+        self.outbox.drain(seconds)
+        self.flows.change_feed.drain()
 
     async def close(self) -> None:
         """End the sync in progress; writes in progress finish first."""
@@ -287,6 +294,7 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCall
         freshness=freshness,
         progress=ProgressQueries(database, freshness, basis.profile.labels, shared.clock),
         lookup=LookupService(database),
+        change_feed=ChangeFeed(database, shared.feed_wait_limit),
         availability=AvailabilityQueries(database, freshness, shared.clock),
         capacity=CapacityFlow(database, shared.clock),
         notices=Notices(database, shared.clock),

@@ -6,6 +6,7 @@ ConnectorError
 │   ├── NotAuthenticated, NotAllowed, NotFound
 │   ├── Invalid                  names each field: QueryTooBroad
 │   ├── PreconditionFailed       read the order again: VersionChanged, EditConflict
+│   ├── CursorExpired            begin anew, from the cursor that it names
 │   └── StateConflict            see what exists: IdempotencyKeyReused, DuplicateOrder, OrderIdReused, NotPossible,
 │                                Cancelled, NoRoom
 ├── PlansoError                  PlanSo failed
@@ -141,6 +142,20 @@ class EditConflict(PreconditionFailed):
     def __init__(self, message: str, conflicts: Sequence[Conflict]) -> None:
         super().__init__(message)
         self.conflicts = tuple(conflicts)
+
+
+class CursorExpired(CallerError):
+    """
+    Events behind the cursor were deleted, or the database was restored from a backup since. `oldest_cursor`: where to
+    begin.
+    """
+
+    def __init__(self, oldest_cursor: str) -> None:
+        super().__init__(
+            "after: events behind this cursor are not kept any more, or the database was restored since; begin at "
+            f"{oldest_cursor}, and read the orders again."
+        )
+        self.oldest_cursor = oldest_cursor
 
 
 class StateConflict(CallerError):

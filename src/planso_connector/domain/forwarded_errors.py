@@ -22,6 +22,7 @@ _NOT_FORWARDED = (
     errors.VersionChanged,
     errors.QueryTooBroad,
     errors.NoRoom,
+    errors.CursorExpired,
 )
 """No flow that is forwarded raises these; an ancestor stands in for them."""
 

@@ -224,6 +224,13 @@ _QUERIES: dict[str, Message] = {
         "'{name}' is not a member of an order; accepted: {names}",
         "'{name}' ist kein Bestandteil eines Auftrags; erlaubt: {names}",
     ),
+    "feed_cursor": _M(
+        "is not a cursor of this feed; accepted: `next_cursor` of an earlier answer, or latest",
+        "ist kein Cursor dieses Feeds; erlaubt: `next_cursor` einer früheren Antwort, oder latest",
+    ),
+    "event_types": _M(
+        "'{name}' is no type of event; accepted: {types}", "'{name}' ist keine Art von Ereignis; erlaubt: {types}"
+    ),
     "cursor": _M(
         "is not a cursor of this list; accepted: the next_cursor of an answer, as it is",
         "ist kein Cursor dieser Liste; erlaubt: next_cursor aus einer Antwort, unverändert",

@@ -11,6 +11,7 @@ from planso_connector.flows.operating.planso_calls import PlansoCalls
 from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.querying.availability import AvailabilityQueries
+from planso_connector.flows.querying.change_feed import ChangeFeed
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
@@ -28,6 +29,7 @@ class WorkshopFlows:
     freshness: Freshness
     progress: ProgressQueries
     lookup: LookupService
+    change_feed: ChangeFeed
     availability: AvailabilityQueries
     capacity: CapacityFlow
     notices: Notices

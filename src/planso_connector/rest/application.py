@@ -35,6 +35,7 @@ from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
 from planso_connector.rest.routes import (
     availability,
     capacity,
+    changes,
     docs_page,
     health,
     lookup,
@@ -248,6 +249,7 @@ def build(
         capacity.routes(),
         notices.routes(),
         *order_writes.routes(),
+        changes.routes(),
         *operations.routes(),
         *writes.routes(),
         planso_login.routes(),

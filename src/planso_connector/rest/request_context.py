@@ -35,6 +35,8 @@ class RequestContext:
     """`/api/orders/{order_id}`; `-` if no route matches."""
     shown_order_ids: Sequence[int] = ()
     """The orders in the response, for the access log; not those that the path names."""
+    is_head: bool = False
+    """Whether only the head of the response is sent."""
     slot: RequestSlot | None = None
     """None for `GET /health/live`, which is always admitted."""
 

@@ -1,7 +1,7 @@
 """The change history of each order: what changed from one version to the next, by whom, and when."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,9 @@ from sqlalchemy import BigInteger, bindparam, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import Instant
+from planso_connector.domain.events import EventType
 from planso_connector.domain.fields import MIRRORED, FieldGroup
+from planso_connector.store import change_feed
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
@@ -116,7 +118,10 @@ def record(
     now: Instant,
     writer: Author | None = None,
 ) -> None:
-    """Record how the order's document changed with this version. Without `before` the order is new."""
+    """
+    Record how the order's document changed with this version, and append it to the change feed. Without `before` the
+    order is new.
+    """
     own: list[dict[str, Any]] = []
     others = changes = list(_differences(before or {}, after))
     if writer is not None:
@@ -129,12 +134,40 @@ def record(
             or change.get("label") in writer.side_effects
         ]
         others = [change for change in changes if change not in own and change.get("label") not in writer.labels]
-    row = {"order_id": order_id, "version": version, "at": now}
+    row: dict[str, Any] = {"order_id": order_id, "version": version, "at": now}
     if own and writer is not None:
-        by_caller = {"by": "operation", "caller": sanitize_text(writer.caller), "operation": writer.operation_id}
-        tx.execute(_NEW, **row, **by_caller, changes=to_json(own))
+        row |= {"by": "operation", "caller": sanitize_text(writer.caller), "operation": writer.operation_id}
+        tx.execute(_NEW, **row, changes=to_json(own))
+        _append_event(tx, row, before, own)
     if others:
-        tx.execute(_NEW, **row, by="planso", caller="", operation=None, changes=to_json(others))
+        row |= {"by": "planso", "caller": "", "operation": None}
+        tx.execute(_NEW, **row, changes=to_json(others))
+        _append_event(tx, row, before, others, position=1)
+
+
+def _append_event(
+    tx: Transaction,
+    row: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    changes: Sequence[Mapping[str, Any]],
+    *,
+    position: int = 0,
+) -> None:
+    """Append a row of the history, which has what changed, to the change feed."""
+    event_type = _event_type(before, {change.get("field", ""): change["after"] for change in changes})
+    of_version = {name: row[name] for name in ("at", "order_id", "version", "by", "caller", "operation")}
+    change_feed.append(tx, event_type, **of_version, position=position)
+
+
+def _event_type(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> EventType:
+    """By the members that changed, and their values after it. An order that came back is restored, edited or not."""
+    if before is None:
+        return EventType.ORDER_CREATED
+    if after.get("deleted"):
+        return EventType.ORDER_DELETED
+    if after.get("archived"):
+        return EventType.ORDER_ARCHIVED
+    return EventType.ORDER_RESTORED if after.keys() & {"deleted", "archived"} else EventType.ORDER_UPDATED
 
 
 def list_entries(tx: Transaction, order_id: int, *, below: int, limit: int) -> list[HistoryEntry]:

@@ -31,7 +31,7 @@ from planso_connector.domain.clock import Instant, format_instant, latest_plausi
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.verdicts import Difference
-from planso_connector.store import save_evidence
+from planso_connector.store import change_feed, save_evidence
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import operations, orders
@@ -314,15 +314,21 @@ def settle(
         "differences": _to_json([one.as_json() for one in differences] if differences is not None else None),
         "nothing_sent": int(nothing_sent),
     }
-    return tx.execute(_SETTLE_HELD, of_id=operation_id, of_holder=holder, settled_at=now, **values) == 1
+    if not tx.execute(_SETTLE_HELD, of_id=operation_id, of_holder=holder, settled_at=now, **values):
+        return False
+    change_feed.append_settled(tx, operation_id, state, at=now)
+    return True
 
 
 def cancel(tx: Transaction, operation_id: str, *, now: Instant, message: str, failure: Mapping[str, object]) -> bool:
     """Settle as refused a pending operation of which nothing was sent. False where it may have been, or is settled."""
     values = {"message": sanitize_text(message), "failure": _to_json(failure), "nothing_sent": 1}
     unchanged = dict.fromkeys(("notes", "before", "order_id", "differences"))
-    state = OperationState.REFUSED.value
-    return tx.execute(_CANCEL, of_id=operation_id, settled_at=now, state=state, **values, **unchanged) == 1
+    state = OperationState.REFUSED
+    if not tx.execute(_CANCEL, of_id=operation_id, settled_at=now, state=state.value, **values, **unchanged):
+        return False
+    change_feed.append_settled(tx, operation_id, state, at=now)
+    return True
 
 
 def list_created_orders(tx: Transaction, *, except_id: str = "") -> set[int]:

@@ -1,7 +1,7 @@
 """The orders of the mirror. A later reading is never overwritten by an earlier one."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, cast
@@ -10,11 +10,12 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, 
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import CLOCK_TOLERANCE, Instant, format_instant, parse_instant
+from planso_connector.domain.events import EventType
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.order import Order, OrderDocument, is_waiting_for_parts
-from planso_connector.domain.part import Part
+from planso_connector.domain.part import Part, count_missing
 from planso_connector.domain.saving.identity import IDENTITY_FIELDS
-from planso_connector.store import erasure_log, history, lookup_keys
+from planso_connector.store import change_feed, erasure_log, history, lookup_keys
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import (
@@ -147,6 +148,8 @@ def save(
         version = _first_version(tx, now)
         if _insert(tx, order, version, now, seen):
             _record_change(tx, order.id, version, None, order.to_document(), now=now, writer=writer)
+            if writer is None and not order.archived:
+                change_feed.append_found(tx, order.id, version, at=now)
             return SaveResult(SaveOutcome.INSERTED, version)
         stored = cast("Row", _lock(tx, order.id))  # another process was faster
     version = stored["version"]
@@ -167,12 +170,13 @@ def save(
     if changed or any(getattr(order, name) != stored[name] for name in ("employee_id", "position", "list_finish_date")):
         columns = {"version": version, "document": document, "deleted_at": None, "changed_at": now}
         tx.execute(_UPDATE, of_id=order.id, **columns, **order_columns(order))
-    if list(order.parts) != stored_parts:
-        tx.execute(_DELETE_PARTS, of_id=order.id)
-        _insert_parts(tx, order)
     if changed:
         before = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
         _record_change(tx, order.id, version, before, after, now=now, writer=writer)
+    if list(order.parts) != stored_parts:
+        tx.execute(_DELETE_PARTS, of_id=order.id)
+        _insert_parts(tx, order)
+        _record_parts(tx, order.id, version, stored_parts, order.parts, now=now)
     tx.execute(_UPDATE_LAST_SEEN, of_id=order.id, **seen)
     return SaveResult(SaveOutcome.CHANGED if changed else SaveOutcome.UNCHANGED, version)
 
@@ -196,6 +200,29 @@ def _record_change(
     sources = _key_source(before), _key_source(after)
     if sources[0] != sources[1]:
         lookup_keys.update_keys(tx, order_id, before=_keys(sources[0]), after=_keys(sources[1]))
+
+
+def _record_parts(
+    tx: Transaction, order_id: int, version: int, before: Sequence[Part], after: Sequence[Part], *, now: Instant
+) -> None:
+    counts = {
+        side: {
+            "parts": len(parts),
+            "delivered": sum(part.is_delivered for part in parts),
+            "missing": count_missing(parts),
+        }
+        for side, parts in (("before", before), ("after", after))
+    }
+    change_feed.append(
+        tx,
+        EventType.PARTS_CHANGED,
+        at=now,
+        order_id=order_id,
+        version=version,
+        position=change_feed.PARTS_POSITION,
+        by="planso",
+        details=counts,
+    )
 
 
 _KeySource = tuple[tuple[str | None, ...], bool]

@@ -14,9 +14,10 @@ from sqlalchemy import BigInteger, and_, bindparam, case, delete, or_, select, u
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import Instant, format_instant, parse_instant
+from planso_connector.domain.events import EventType
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Operation, OperationState
-from planso_connector.store import workshops
+from planso_connector.store import change_feed, workshops
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import operations, write_stops
@@ -105,6 +106,11 @@ def stop(
         # In PostgreSQL the insert waited until the other stop was committed: its row is read here.
         existing = _from_row(tx.fetch_all(_GET, of_order=number)[0])
         tx.execute(_SET_COLUMNS, of_order=number, columns=_columns_json([*existing.columns, *columns]))
+        return
+    details = {"after": {"reason": sanitize_text(reason)}}
+    change_feed.append(
+        tx, EventType.WRITES_STOPPED, at=now, order_id=order_id, operation=operation or None, details=details
+    )
 
 
 def list_active(tx: Transaction) -> list[WriteStop]:
@@ -156,6 +162,7 @@ def resume(tx: Transaction, *, order_id: int | None = None, now: Instant) -> lis
         )
     for stop in ended:
         tx.execute(_DELETE, of_order=_to_number(stop.order_id))
+        change_feed.append(tx, EventType.WRITES_RESUMED, at=now, order_id=stop.order_id)
     return ended
 
 

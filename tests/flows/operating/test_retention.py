@@ -31,10 +31,11 @@ from tests.store.samples import order, part
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 NEVER = timedelta(0)
-NOTHING = RetentionPeriods(NEVER, NEVER, NEVER, NEVER, NEVER, NEVER)
+NOTHING = RetentionPeriods(NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER)
 ALL = RetentionPeriods(
     operations=30 * DAY,
     history=30 * DAY,
+    change_feed=NEVER,
     sync_runs=30 * DAY,
     unreadable_pages=30 * DAY,
     deleted_orders=30 * DAY,

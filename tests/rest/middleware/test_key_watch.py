@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -30,8 +31,8 @@ def service(database_url: str) -> Iterator[Service]:
 
 def test_waiting_requests_end_with_their_key(service: Service) -> None:
     """
-    A long poll and a write's wait are 401 long before their time is up, and show nothing of the order. Another key's
-    poll goes on, and so does the write.
+    A long poll and a write's wait are 401 long before their time is up, and show nothing of the order; a stream of
+    changes ends. Another key's poll goes on, and so does the write.
     """
     order = service.sandbox.order_ids()[0]
     no_wait = {"Prefer": "respond-async"}
@@ -43,7 +44,17 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
         assert api_keys.revoke(tx, key_id, now=at(3))
 
     ask = partial(service.http.request, headers=revoked)
-    with ThreadPoolExecutor(3) as pool:
+
+    def stream() -> None:
+        with service.http.stream("GET", "/api/changes/stream", headers=revoked) as response:
+            assert response.status_code == 200
+            began.set()
+            response.read()
+
+    began = threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        streaming = pool.submit(stream)
+        assert began.wait(PATIENCE)
         waiting = [
             pool.submit(ask, "GET", poll, params={"wait": "60"}),
             pool.submit(ask, "PATCH", f"/api/orders/{order}", json={"remarks": "Zweite"}),
@@ -54,6 +65,7 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
         for answer in (future.result(PATIENCE) for future in waiting):
             assert answer.status_code == 401, answer.text
             assert answer.json() == {"success": False, "message": "This API key was revoked."}
+        streaming.result(PATIENCE / 2)  # of itself it would end after a minute
         assert goes_on.result(PATIENCE).json()["operation"]["state"] == "pending"
     assert len(pending(service)) == 2
 

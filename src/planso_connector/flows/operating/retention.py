@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from planso_connector.domain.clock import Clock, Instant, format_instant
-from planso_connector.store import idempotency_keys, leases, retention, slot_holds
+from planso_connector.store import change_feed, idempotency_keys, leases, retention, slot_holds
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ class RetentionPeriods:
 
     operations: timedelta
     history: timedelta
+    change_feed: timedelta
     sync_runs: timedelta
     unreadable_pages: timedelta
     deleted_orders: timedelta
@@ -48,6 +49,7 @@ class Retention:
             "sync_runs": (periods.sync_runs, retention.drop_sync_runs),
             "deleted_orders": (periods.deleted_orders, retention.drop_deleted_orders),
             "history": (periods.history, retention.drop_history),
+            "change_feed": (periods.change_feed, change_feed.drop_old),
             "operations": (periods.operations, self._drop_operations),
             "notices": (periods.operations, retention.drop_notices),
             "slot_holds": (_HOLDS_KEPT, slot_holds.drop_expired),

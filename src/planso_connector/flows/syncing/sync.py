@@ -4,7 +4,7 @@ and release the lease; in between, a heartbeat stores the progress and renews th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
+from planso_connector.domain.events import EventType
 from planso_connector.domain.notes import join_names
 from planso_connector.domain.page_drift import DoubtKind
 from planso_connector.domain.priority import has_priority
@@ -23,7 +24,7 @@ from planso_connector.flows.syncing.run_progress import RunProgress, SyncPhase
 from planso_connector.flows.syncing.sync_run import SyncPolicy, SyncRun
 from planso_connector.flows.writing.accepting import check_not_paused
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.store import leases, orders, sync_runs, unreadable_pages
+from planso_connector.store import change_feed, leases, orders, sync_runs, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.sync_runs import RunKind, RunState, StoredRun, Trigger
 
@@ -241,8 +242,10 @@ class Sync:
 
     async def _finish(self, progress: RunProgress, state: RunState, message: str, requests: int) -> None:
         now = format_instant(self._clock())
+        doubts = progress.summarize_doubts()
 
         def work(tx: Transaction) -> None:
+            _append_drift(tx, doubts, now)
             sync_runs.finish(
                 tx,
                 progress.run_id,
@@ -250,7 +253,7 @@ class Sync:
                 now=now,
                 message=message,
                 failed=[asdict(failure) for failure in progress.failures],
-                doubts=progress.summarize_doubts(),
+                doubts=doubts,
                 **progress.counts(requests),
             )
             if state is RunState.DONE:
@@ -276,6 +279,21 @@ class Sync:
 async def is_mirror_empty(database: Database) -> bool:
     """Whether a workshop's mirror holds no order yet, or no run was ever successful. Raises StoreUnavailable."""
     return await database.read(lambda tx: not orders.has_any(tx) or sync_runs.get_last_success(tx) is None)
+
+
+def _append_drift(tx: Transaction, doubts: Sequence[Mapping[str, object]], now: Instant) -> None:
+    """Append to the change feed what no recent run doubted yet."""
+    if not doubts:
+        return
+    known = {_doubted(doubt) for run in sync_runs.list_latest(tx) for doubt in run.doubts}
+    new = [doubt for doubt in doubts if _doubted(doubt) not in known]
+    if new:
+        change_feed.append(tx, EventType.SYNC_DRIFTED, at=now, details={"after": {"doubts": new}})
+
+
+def _doubted(doubt: object) -> tuple[object, ...]:
+    assert isinstance(doubt, Mapping), "runs hold doubts as RunProgress summarizes them"
+    return doubt["page"], doubt["kind"], doubt["what"]
 
 
 def _delete_pages_read_since(tx: Transaction, progress: RunProgress) -> None:

@@ -80,6 +80,7 @@ class AdmissionMiddleware:
             return
         if scope["method"] == "HEAD":  # answered as GET; the server keeps the original scope and leaves out the body
             scope = {**scope, "method": "GET"}
+            get_context(scope).is_head = True
         state = ResponseState(scope, send)
         try:
             await self._handle(scope, receive, state)

@@ -1,6 +1,6 @@
 """
 End requests that still wait when their API key is revoked or expires: a long poll, a write's wait, a live read. They
-are refused within two seconds, and their result is not shown.
+are refused within two seconds, and their result is not shown. A stream of events ends then.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from planso_connector.rest.schemas.errors import error_response
 CHECK_INTERVAL = 1.0
 """Seconds between two checks, and after which a request without a response counts as waiting."""
 
+_STREAM_TYPE = b"text/event-stream"
+
 _CheckKey = Callable[[Scope], Awaitable[NotAuthenticated | None]]
 
 
@@ -33,12 +35,13 @@ class KeyNoLongerValid(Exception):
 class _WatchedRequest:
     """A request in flight. Before a response that took long is sent, the key is checked once more."""
 
-    __slots__ = ("_check_key", "_send", "_started_at", "error", "keys", "scope", "task")
+    __slots__ = ("_check_key", "_is_stream", "_send", "_started_at", "error", "keys", "scope", "task")
 
     def __init__(self, keys: frozenset[bytes], scope: Scope, send: Send, check_key: _CheckKey) -> None:
         self.keys, self.scope = keys, scope
         self._send, self._check_key = send, check_key
         self._started_at = monotonic()
+        self._is_stream = False
         task = asyncio.current_task()
         assert task is not None, "a server runs each request in a task"
         self.task = task
@@ -46,13 +49,16 @@ class _WatchedRequest:
 
     @property
     def is_waiting(self) -> bool:
-        return monotonic() - self._started_at >= CHECK_INTERVAL and get_response_state(self.scope).status == 0
+        has_begun = get_response_state(self.scope).status != 0
+        return monotonic() - self._started_at >= CHECK_INTERVAL and (self._is_stream or not has_begun)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and self.is_waiting:
             error = await self._check_key(self.scope)
             if error is not None:
                 raise KeyNoLongerValid(error)
+        if message["type"] == "http.response.start":
+            self._is_stream = any(value.startswith(_STREAM_TYPE) for _, value in message.get("headers", ()))
         await self._send(message)
 
     def cancel(self, error: NotAuthenticated) -> None:
@@ -76,10 +82,13 @@ class KeyWatchMiddleware:
         try:
             await self._run(scope, receive, send)
         except KeyNoLongerValid as withdrawn:
-            await error_response(withdrawn.error)(scope, receive, send)
+            if get_response_state(scope).status:
+                await send({"type": "http.response.body"})
+            else:
+                await error_response(withdrawn.error)(scope, receive, send)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises KeyNoLongerValid, before the response starts."""
+        """Raises KeyNoLongerValid, before the response starts or during a stream."""
         request = _WatchedRequest(get_context(scope).api_keys, scope, send, self._check_key)
         self._in_flight.add(request)
         if self._task is None or self._task.done():

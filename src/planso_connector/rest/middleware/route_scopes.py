@@ -52,6 +52,8 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "PUT /api/capacity": _ADMIN,
     "GET /api/notices": _READ,
     "POST /api/notices/{notice_id}/done": _WRITE,
+    "GET /api/changes": _READ,
+    "GET /api/changes/stream": _READ,
     "GET /api/operations": _READ,
     "GET /api/operations/{operation_id}": (*_READ, *_CHANGE),  # without orders:read the caller's own alone
     "POST /api/operations/{operation_id}/cancel": _WRITE,

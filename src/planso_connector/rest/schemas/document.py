@@ -19,6 +19,7 @@ TAGS = [
     {"name": "availability", "description": "When there is room, and the workshop's capacity."},
     {"name": "tools", "description": "For phone agents and other language models; also over MCP."},
     {"name": "notices", "description": "What callers want from a person of the workshop."},
+    {"name": "changes", "description": "Every change of every order, in order, without gaps."},
     {"name": "operations", "description": "Writes: what became of them, cancelling, undoing, restoring."},
     {"name": "writes", "description": "Whether writes reach PlanSo, and resuming them after damage."},
     {"name": "sync", "description": "Bring the connector's database up to date with PlanSo."},

@@ -34,6 +34,7 @@ STATUS_BY_ERROR: dict[type[errors.ConnectorError], int] = {
     errors.NotFound: 404,
     errors.Invalid: 422,
     errors.PreconditionFailed: 412,
+    errors.CursorExpired: 410,
     errors.StateConflict: 409,
     errors.AmbiguousCreate: 409,
     errors.Expired: 504,
@@ -64,6 +65,8 @@ STATUS_DESCRIPTIONS = {
     "such an order exists or there is no room on that day, a held slot has run out, the operation can't be cancelled "
     "or undone, PlanSo gave the number to another order, the workshop's name is taken or writes of it are pending; or "
     "a person has to look.",
+    410: "Events behind this cursor are not kept any more, or the database was restored since; `oldest_cursor` is "
+    "where to begin.",
     412: "The order has changed: another version than `If-Match` names, or a field that somebody in PlanSo changed "
     "too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
@@ -101,6 +104,10 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
         "key_reused": "Idempotency-Key: it came with another request before, operation op_5f0c2b9e41d7a6380c1e; "
         "accepted: a new key, or the same request again.",
         "duplicate": "For this number plate there is already an order at this time: 130. Nothing was created.",
+    },
+    410: {
+        "expired": "after: events behind this cursor are not kept any more, or the database was restored since; begin "
+        "at 5f0c2b9e-1200, and read the orders again."
     },
     412: {
         "another_version": 'If-Match: order 130 has the ETag "5.0" now, not "4.0".',
@@ -184,6 +191,14 @@ class StateFailure(Failure):
     )
 
 
+class CursorFailure(Failure):
+    """The cursor can't be followed any more."""
+
+    oldest_cursor: str = Field(
+        description="Send it as `after` for the oldest events that are kept.", examples=["5f0c2b9e-1200"]
+    )
+
+
 class PreconditionFailure(Failure):
     """The order changed since the caller read it."""
 
@@ -211,7 +226,7 @@ def document_failures(
         else:
             examples = build_examples(**{name: _build_body(text) for name, text in messages[status].items()})
         responses[status] = {
-            "model": {409: StateFailure, 412: PreconditionFailure}.get(status, Failure),
+            "model": {409: StateFailure, 410: CursorFailure, 412: PreconditionFailure}.get(status, Failure),
             "description": STATUS_DESCRIPTIONS[status],
             "content": {"application/json": {"examples": examples}},
         }
@@ -258,6 +273,8 @@ def error_response(
         order = error.order
     if isinstance(error, errors.NoRoom):
         body["alternatives"] = error.alternatives
+    if isinstance(error, errors.CursorExpired):
+        body["oldest_cursor"] = error.oldest_cursor
     if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     headers = _build_headers(error)

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 
 from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import OperationState
+from planso_connector.store import change_feed, personal_data
 from planso_connector.store import operations as outbox
-from planso_connector.store import personal_data
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.tables import api_keys, erasure_log, last_seen, leases, operations, orders, write_stops
@@ -85,7 +85,8 @@ def list_erasures(tx: Transaction) -> list[Row]:
 def mark_restored(tx: Transaction, now: datetime, previous: PreviousDatabase | None = None) -> RestoreMarks:
     """
     For all workshops: pending operations are only looked for in PlanSo, never sent again; the next sync reads every
-    order; no version is used twice, since callers may hold one from after the backup. API keys become those of the
+    order; no version is used twice, since callers may hold one from after the backup; cursors of the change feed from
+    before are not valid any more. API keys become those of the
     `previous` database; keys unknown to it are revoked, since they may have been revoked or rotated meanwhile. Its
     write stops stay in force, and its erasures are repeated.
     """
@@ -95,6 +96,7 @@ def mark_restored(tx: Transaction, now: datetime, previous: PreviousDatabase | N
     pending = outbox.mark_restored(tx, now=instant)
     tx.execute(_FORGET_FINGERPRINTS)
     tx.execute(_RELEASE_LEASES)
+    change_feed.begin_epoch(tx)
     # Seconds since 1970: no order changes once a second, so these are beyond all versions before this restore.
     tx.execute(_RAISE_VERSIONS, version=int(now.timestamp()))
     for stop in previous.write_stops:
