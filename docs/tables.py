@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import ByteSize, SecretStr
 
 from planso_connector.agents.toolbox import TOOLS
+from planso_connector.domain.events import EVENT_DESCRIPTIONS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, FIELDS, FieldKind, OrderField, RequestKind
 from planso_connector.domain.planso_columns import COLUMNS
 from planso_connector.domain.scopes import SCOPE_DESCRIPTIONS
@@ -113,6 +114,10 @@ def appointments() -> str:
     return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENT_PATHS) + "\n"
 
 
+def events() -> str:
+    return _table(("type", "meaning"), ((f"`{kind}`", meaning) for kind, meaning in EVENT_DESCRIPTIONS.items()))
+
+
 def _describe(meanings: dict[str, str], defaults: dict[str, object]) -> str:
     rows = ((f"`{name}`", f"`{json.dumps(defaults[name])}`", meaning) for name, meaning in meanings.items())
     return _table(("name", "default", "meaning"), rows)
@@ -148,6 +153,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scopes": scopes,
     "routes": routes,
     "appointments": appointments,
+    "events": events,
     "save_styles": save_styles,
     "knobs": knobs,
     "tools": tools,

@@ -117,7 +117,7 @@ def test_every_propertys_example_is_what_it_may_be(document: dict[str, Any]) -> 
 
 def test_every_answer_is_shown(document: dict[str, Any], declared: list[Answer]) -> None:
     """Each success and each failure of each operation has examples, and they are valid by its schema."""
-    statuses = {200, 202, 401, 403, 404, 409, 412, 413, 415, 422, 429, 431, 502, 503, 504}
+    statuses = {200, 202, 401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 431, 502, 503, 504}
     assert {answer.status for answer in declared} == statuses
     for answer in declared:
         assert answer.examples, answer.where
@@ -148,8 +148,8 @@ def test_an_unchanged_order_has_no_body(document: dict[str, Any]) -> None:
     assert "content" not in unchanged
 
 
-def test_only_metrics_are_no_json(document: dict[str, Any]) -> None:
-    """Every other response with a body is JSON; metrics are text, with an example."""
+def test_only_metrics_and_the_stream_are_no_json(document: dict[str, Any]) -> None:
+    """Every other response with a body is JSON; metrics are text, with an example, as the stream of changes is."""
     others = {
         (path, status, kind)
         for path, operations in document["paths"].items()
@@ -158,7 +158,9 @@ def test_only_metrics_are_no_json(document: dict[str, Any]) -> None:
         for kind in response.get("content", ())
         if kind != JSON
     }
-    assert others == {("/metrics", "200", "text/plain")}
+    stream = ("/api/changes/stream", "200", "text/event-stream")
+    assert others == {("/metrics", "200", "text/plain"), stream}
+    assert "id: " in document["paths"][stream[0]]["get"]["responses"]["200"]["content"][stream[2]]["example"]
     metrics = document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]
     (shown,) = metrics["examples"].values()
     assert "planso_connector_ready 1.0" in shown["value"]

@@ -142,7 +142,7 @@ def _check_insert(insert: exp.Insert) -> Iterator[str]:
         yield f"INSERT INTO {table} does not set the workshop"
         return
     place = columns.index("workshop")
-    rows = insert.expression.expressions
+    rows = [row.unalias() for row in insert.expression.expressions]
     if not all(_is_own_workshop(row.expressions[place] if isinstance(row, exp.Tuple) else row) for row in rows):
         yield f"INSERT INTO {table} sets another workshop than its own"
     conflict = insert.args.get("conflict")

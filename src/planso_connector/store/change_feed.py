@@ -65,7 +65,7 @@ _APPEND_FOUND = insert(change_feed).from_select(
 )
 _op = operations.c
 _of_operation = {
-    "workshop": _op.workshop,
+    "workshop": bindparam("workshop", type_=_op.workshop.type),
     "type": literal(EventType.OPERATION_SETTLED.value),
     "at": bindparam("at", type_=Text),
     "order_id": _op.order_id,

@@ -70,6 +70,7 @@ FIRST = "0017"
 ADDITIVE = (
     r"CREATE TABLE \w+ \(.*\)( WITHOUT ROWID)?",
     r"CREATE INDEX \w+ ON \w+ .*",
+    r"CREATE UNIQUE INDEX \w+ ON change_feed .*",  # of a table that the same migration adds
     r'ALTER TABLE \w+ ADD COLUMN "?\w+"? \w+( COLLATE "C")?( DEFAULT \S+( NOT NULL)?)?',
     r"UPDATE alembic_version SET .*",
     r"DELETE FROM lookup_keys WHERE kind = ''",  # it is rebuilt, and no version takes it for complete

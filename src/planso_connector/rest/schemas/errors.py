@@ -225,6 +225,8 @@ def document_failures(
             examples = build_examples(invalid=_build_body(f"{invalid.field}: {invalid.msg}", [invalid]))
         else:
             examples = build_examples(**{name: _build_body(text) for name, text in messages[status].items()})
+            if status == 410:
+                examples["expired"]["value"]["oldest_cursor"] = "5f0c2b9e-1200"
         responses[status] = {
             "model": {409: StateFailure, 410: CursorFailure, 412: PreconditionFailure}.get(status, Failure),
             "description": STATUS_DESCRIPTIONS[status],

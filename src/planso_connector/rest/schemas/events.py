@@ -16,8 +16,8 @@ class _Event(BaseModel):
     id: str = described("The event's id.", "evt_5f0c2b9e41d7a6380c1e")
     cursor: str = described("The place behind this event; send it as `after`.", "5f0c2b9e-1207")
     at: str = described("When it was seen. UTC.", _AT)
-    by: str = described("Who: the caller of the operation, `PlanSo`, or `connector`.", "PlanSo")
-    operation_id: str | None = described("The operation; null where it was none.", None)
+    by: str = described("Who: the caller of the operation, `PlanSo`, or `connector`.", "phone agent")
+    operation_id: str | None = described("The operation; null where it was none.", "op_5f0c2b9e41d7a6380c1e")
 
 
 class OrderEvent(_Event):
