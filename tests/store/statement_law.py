@@ -142,8 +142,12 @@ def _check_insert(insert: exp.Insert) -> Iterator[str]:
         yield f"INSERT INTO {table} does not set the workshop"
         return
     place = columns.index("workshop")
-    rows = [row.unalias() for row in insert.expression.expressions]
-    if not all(_is_own_workshop(row.expressions[place] if isinstance(row, exp.Tuple) else row) for row in rows):
+    given = insert.expression
+    if isinstance(given, exp.Select):
+        workshops = [given.expressions[place].unalias()]
+    else:
+        workshops = [row.expressions[place] if isinstance(row, exp.Tuple) else row for row in given.expressions]
+    if not all(map(_is_own_workshop, workshops)):
         yield f"INSERT INTO {table} sets another workshop than its own"
     conflict = insert.args.get("conflict")
     keys = [key.name for key in conflict.args.get("conflict_keys") or ()] if conflict else []

@@ -110,6 +110,9 @@ PLANTED = {
     "delete": delete(parts),
     "insert without": insert(leases).values(name=bindparam("name"), holder="", expires_at=""),
     "insert for another": insert(leases).values(workshop="a", name=bindparam("name"), holder="", expires_at=""),
+    "insert of another's row": insert(leases).from_select(
+        ["workshop", "name"], select(orders.c.workshop, bindparam("name")).where(OF_WORKSHOP)
+    ),
     "upsert": upsert(leases)
     .values(workshop=bindparam("workshop"), name=bindparam("name"), holder="", expires_at="")
     .on_conflict_do_nothing(index_elements=["name"]),

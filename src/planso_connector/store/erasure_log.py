@@ -19,13 +19,13 @@ from planso_connector.store.tables import erasure_log
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """`counts`: rows by table."""
+    """`row_ids`: of operations and notices; `counts`: rows by table."""
 
     id: str
     erased_at: Instant
     kind: str
     order_ids: tuple[int, ...]
-    operation_ids: tuple[str, ...]
+    row_ids: tuple[str, ...]
     counts: Mapping[str, int]
 
 
@@ -44,12 +44,12 @@ def record(
     *,
     now: Instant,
     order_ids: Iterable[int],
-    operation_ids: Iterable[str],
+    row_ids: Iterable[str],
     counts: Mapping[str, int],
 ) -> str:
     """Returns the erasure's id."""
     salt, erasure_id = secrets.token_hex(16), "erasure_" + secrets.token_hex(10)
-    lists = {"order_ids": to_json(sorted(order_ids)), "operation_ids": to_json(sorted(operation_ids))}
+    lists = {"order_ids": to_json(sorted(order_ids)), "operation_ids": to_json(sorted(row_ids))}
     proof = {"kind": identifier.kind.value, "salt": salt, "fingerprint": _fingerprint(identifier, salt)}
     tx.execute(_NEW, id=erasure_id, erased_at=now, **proof, **lists, counts=to_json(dict(counts)))
     return erasure_id
@@ -66,8 +66,8 @@ def find(tx: Transaction, identifier: Identifier) -> list[Erasure]:
 
 
 def _from_row(row: Row) -> Erasure:
-    order_ids, operation_ids = (tuple(json.loads(row[name])) for name in ("order_ids", "operation_ids"))
-    return Erasure(row["id"], row["erased_at"], row["kind"], order_ids, operation_ids, json.loads(row["counts"]))
+    order_ids, row_ids = (tuple(json.loads(row[name])) for name in ("order_ids", "operation_ids"))
+    return Erasure(row["id"], row["erased_at"], row["kind"], order_ids, row_ids, json.loads(row["counts"]))
 
 
 def _fingerprint(identifier: Identifier, salt: str) -> str:

@@ -68,7 +68,7 @@ def test_a_notice_is_open_until_somebody_took_care_of_it(store: Store) -> None:
         store.runner.run(notices.close("notice_0", caller=""))
 
     never = timedelta()
-    periods = RetentionPeriods(timedelta(days=90), never, never, never, never, never)
+    periods = RetentionPeriods(timedelta(days=90), never, never, never, never, never, never)
     retention = Retention(store.database, periods, lambda: NOW + timedelta(days=400))
     assert store.runner.run(retention.run()) == {"notices": 1}
     assert list_ids(store, done=False) == [second.id]

@@ -166,7 +166,7 @@ class PersonalData:
                 identifier=identifier,
                 now=format_instant(self._clock()),
                 order_ids=result.records.orders,
-                operation_ids=result.records.operations,
+                row_ids=result.records.operations | result.records.notices,
                 counts=result.counts,
             )
         )

@@ -127,8 +127,9 @@ def _repeat_erasures(tx: Transaction, erasures: Sequence[Row], now: Instant) -> 
         for order_id in json.loads(row["order_ids"]):
             tx.execute(_GIVE_UP, now=now, of_order=order_id, of_id="")  # when it was erased, nothing of it was pending
             personal_data.erase_order(tx, order_id, with_current=True)
-        for operation_id in json.loads(row["operation_ids"]):
-            tx.execute(_GIVE_UP, now=now, of_order=0, of_id=operation_id)
-            personal_data.erase_operation(tx, operation_id)
+        for row_id in json.loads(row["operation_ids"]):
+            tx.execute(_GIVE_UP, now=now, of_order=0, of_id=row_id)
+            personal_data.erase_operation(tx, row_id)
+            personal_data.erase_notice(tx, row_id)
     tx.use_workshop(None)
     return len(missing)

@@ -58,5 +58,6 @@ erasure_log = Table(
 )
 """
 Erasures of personal data: the kind of identifier, which is stored only as a salted fingerprint, JSON lists of the
-orders and operations that named the person, and the number of erased rows by table.
+orders that named the person and, in `operation_ids`, of the operations and notices, and the number of erased rows by
+table.
 """
