@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from planso_connector.agents.tool_answer import ToolAnswer
 from planso_connector.agents.tool_session import ToolSession
@@ -33,6 +33,15 @@ class ToolArguments(BaseModel):
         return {name: value for name, value in cleaned.items() if value is not None and value != ""}
 
 
+def _read_flag(given: Any) -> Any:
+    """Also `ja` and `nein`."""
+    words = {"ja": True, "wahr": True, "nein": False, "falsch": False}
+    return words.get(given.lower(), given) if isinstance(given, str) else given
+
+
+Flag = Annotated[bool, BeforeValidator(_read_flag)]
+
+
 def _clean(text: str) -> str:
     """On one line. Lone surrogates, which JSON from some platforms has, can't be stored."""
     printable = (sign if sign.isprintable() else " " for sign in text)
@@ -40,9 +49,12 @@ def _clean(text: str) -> str:
 
 
 def _simplify(argument: dict[str, Any]) -> dict[str, Any]:
-    choices = [choice for choice in argument.get("anyOf", ()) if choice != {"type": "null"}]
-    kept = {name: value for name, value in argument.items() if name not in ("anyOf", "title", "default")}
-    return {**choices[0], **kept} if len(choices) == 1 else argument
+    kept = {name: value for name, value in argument.items() if name != "title" and (name, value) != ("default", None)}
+    choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del kept["anyOf"]
+        return {**choices[0], **kept}
+    return kept
 
 
 Arguments = TypeVar("Arguments", bound=ToolArguments)
@@ -77,7 +89,8 @@ class Tool(Generic[Arguments, Answer]):
         """JSON Schema of the arguments, without what tells models nothing: titles, and that null is absent."""
         schema = self.arguments.model_json_schema()
         properties = {name: _simplify(argument) for name, argument in schema.get("properties", {}).items()}
-        return {"type": "object", "properties": properties, "required": schema.get("required", [])}
+        definitions = {name: schema[name] for name in ("$defs",) if name in schema}
+        return {"type": "object", "properties": properties, "required": schema.get("required", []), **definitions}
 
     @cached_property
     def output_schema(self) -> dict[str, Any]:

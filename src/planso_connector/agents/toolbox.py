@@ -13,6 +13,7 @@ from planso_connector.agents.tool import Tool
 from planso_connector.agents.tool_answer import Reason, ToolAnswer, ToolFailure
 from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.tools.check_request import CHECK_REQUEST
+from planso_connector.agents.tools.find_free_slots import FIND_FREE_SLOTS
 from planso_connector.agents.tools.find_order import FIND_ORDER
 from planso_connector.agents.tools.get_progress import GET_PROGRESS
 from planso_connector.domain.caller import Caller
@@ -20,7 +21,8 @@ from planso_connector.domain.errors import ConnectorError
 
 log = structlog.get_logger(__name__)
 
-TOOLS: dict[str, Tool[Any, Any]] = {tool.name: tool for tool in (FIND_ORDER, GET_PROGRESS, CHECK_REQUEST)}
+_ALL: tuple[Tool[Any, Any], ...] = (FIND_ORDER, GET_PROGRESS, FIND_FREE_SLOTS, CHECK_REQUEST)
+TOOLS = {tool.name: tool for tool in _ALL}
 """By name, in the order in which models see them."""
 
 

@@ -36,21 +36,24 @@ class AvailabilityQueries:
         """In German time, which the workshop's clock shows."""
         return self._clock().astimezone(BERLIN)
 
-    async def get(self, question: Question) -> AvailabilityAnswer:
-        """Raises MirrorNotFilled before the first sync: what is planned is not known yet."""
+    async def get(self, question: Question, *, call: str | None = None) -> AvailabilityAnswer:
+        """
+        `call`: whose own hold takes no room. Raises MirrorNotFilled before the first sync: what is planned is not known
+        yet.
+        """
         is_stale = await self._freshness.is_stale()
         now = self.local_now()
-        found, has_capacity = await self._database.read(lambda tx: _read(tx, question, now))
+        found, has_capacity = await self._database.read(lambda tx: _read(tx, question, now, call))
         return AvailabilityAnswer(found, has_capacity, is_stale)
 
 
-def _read(tx: Transaction, question: Question, now: datetime) -> tuple[Availability, bool]:
+def _read(tx: Transaction, question: Question, now: datetime, call: str | None) -> tuple[Availability, bool]:
     stored = capacities.get(tx)
     capacity = _NOT_SET if stored is None else parse_stored(stored)
     orders = planned_orders.list_current(tx)
     if sync_runs.get_last_success(tx) is None:
         raise mirror_not_filled_error()
-    holds = [to_hold(hold) for hold in slot_holds.list_valid(tx, format_instant(now))]
+    holds = [to_hold(hold) for hold in slot_holds.list_valid(tx, format_instant(now)) if hold.call != call]
     found = assess(orders, capacity, WorkshopCalendar(capacity), question, now, holds)
     if stored is None:
         days = (replace(day, level=None, reasons=(Reason.CAPACITY_NOT_SET,)) for day in found.days)
