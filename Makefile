@@ -9,12 +9,13 @@ RUNTIME := .venv/.runtime
 TESTS := .venv/.tests
 SETUP := .venv/.set-up
 CLIENT := .venv/client/.set-up
+TEST_CLIENTS := .venv/test-clients/.set-up
 NODE := tests/typescript/node_modules/.package-lock.json
 
-.PHONY: help install run test check format bench storm cluster audit sbom wheel client clean
+.PHONY: help install run test test-clients check format bench storm cluster audit sbom wheel client clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(RUNTIME) ## install the connector into .venv
 
@@ -48,6 +49,11 @@ CLUSTER ?=
 
 cluster: $(TESTS) ## let a PostgreSQL cluster fail over under load (Patroni, HAProxy, PgBouncer); options: CLUSTER="--faults node,disk"
 	@$(BIN)/python -m tests.cluster $(CLUSTER)
+
+CLIENTS ?=
+
+test-clients: $(TESTS) $(TEST_CLIENTS) ## let real MCP clients call the tools, also behind nginx; options: CLIENTS="--only livekit --install"
+	@$(BIN)/python -m tests.clients $(CLIENTS)
 
 EXTRAS ?=
 
@@ -105,6 +111,15 @@ $(SETUP): pyproject.toml uv.lock | $(UV)
 $(CLIENT): packaging/client/pyproject.toml packaging/client/uv.lock | $(UV) $(RUNTIME)
 	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv/client $(UV) sync --project packaging/client --quiet --frozen \
 		--no-python-downloads --python $(BIN)/python
+	@touch $@
+
+# Two environments from one lock file: the official SDK before 2.0 and after it exclude each other.
+$(TEST_CLIENTS): packaging/test-clients/pyproject.toml packaging/test-clients/uv.lock | $(UV) $(RUNTIME)
+	@echo "Installing the MCP clients that are tried; once"
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv/test-clients-old-sdk $(UV) sync --project packaging/test-clients --quiet \
+		--frozen --group old-sdk --no-python-downloads --python $(BIN)/python
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv/test-clients $(UV) sync --project packaging/test-clients --quiet \
+		--frozen --group clients --no-python-downloads --python $(BIN)/python
 	@touch $@
 
 # Without npm, or where it can't reach its registry, the tests that need it are left out and named.

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from planso_connector.agents.http import routes as tool_routes
+from planso_connector.agents.mcp import endpoint as mcp_endpoint
 from planso_connector.agents.tool_answer import ToolAnswer
 from planso_connector.agents.tool_session import MAX_SECONDS, ToolSession, ToolSettings
 from planso_connector.rest.metrics import Metrics
@@ -20,11 +21,13 @@ from planso_connector.rest.schemas.examples import build_example, document_succe
 MAX_CALL_ID_LENGTH = 200
 
 
-def build_tool_router(settings: ToolSettings, metrics: Metrics) -> APIRouter:
-    router = make_tool_router()
+def build_routers(settings: ToolSettings, metrics: Metrics) -> list[APIRouter]:
+    """Of `POST /tools/{name}` and `POST /mcp`."""
+    open_session = make_session_opener(settings, metrics)
+    tools = make_tool_router()
     documented = document_success(not_understood=build_example(ToolAnswer))
-    tool_routes.add_routes(router, make_session_opener(settings, metrics), documented)
-    return router
+    tool_routes.add_routes(tools, open_session, documented)
+    return [tools, mcp_endpoint.make_router(mcp_endpoint.McpEndpoint(open_session))]
 
 
 def make_session_opener(settings: ToolSettings, metrics: Metrics) -> Callable[[Scope], Awaitable[ToolSession]]:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from planso_connector import configuration, logs, telemetry
-from planso_connector.agent_parts import build_tool_router
+from planso_connector.agent_parts import build_routers
 from planso_connector.agents.http.failure_answers import FailureAnswersMiddleware
 from planso_connector.agents.tool_session import ToolSettings
 from planso_connector.domain import clock as system_clock
@@ -277,7 +277,7 @@ def _build_rest(
         configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
         lookup_shows_all=shows_all,
         around_admission=[Middleware(FailureAnswersMiddleware)],
-        more_routers=[build_tool_router(ToolSettings(shows_all_personal_data=shows_all), shared.metrics)],
+        more_routers=build_routers(ToolSettings(shows_all_personal_data=shows_all), shared.metrics),
     )
 
 

@@ -18,6 +18,7 @@ from planso_connector.commands import demo as demo_command
 from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, workshops, writes
 from planso_connector.commands import learn as learn_command
+from planso_connector.commands import mcp as mcp_command
 from planso_connector.commands import notices as notice_commands
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands import sandbox as sandbox_command
@@ -61,6 +62,7 @@ cli.command()(doctor_command.doctor)
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
 cli.command()(learn_command.learn)
+cli.command()(mcp_command.mcp)
 cli.command()(sync_command.sync)
 cli.command(name="sandbox")(sandbox_command.run_sandbox)
 cli.add_typer(privacy_commands.cli, name="privacy")

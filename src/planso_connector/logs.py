@@ -24,7 +24,7 @@ from planso_connector.log_output import LogOutput, LostLines
 from planso_connector.rest.middleware import trace_context
 
 # Below WARNING these log addresses, headers or statements, and with them cookies and customers' data.
-_VERBOSE_LOGGERS = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
+_VERBOSE_LOGGERS = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3", "mcp")
 
 _JSON = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 

@@ -68,6 +68,21 @@ def _planso_url(url: str) -> str:
 PlansoUrl = Annotated[str, AfterValidator(_planso_url)]
 
 
+def _connector_url(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("accepted: an address such as https://connector.example, with the path prefix if it has one")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise ValueError(
+            "accepted: https://; http:// only for this machine (localhost, 127.0.0.1, [::1], *.localhost), since the "
+            "API key and customers' data would be sent unencrypted"
+        )
+    return url.rstrip("/")
+
+
+ConnectorUrl = Annotated[str, AfterValidator(_connector_url)]
+
+
 class Settings(BaseSettings):
     """The defaults serve one workshop on one machine; only the PlanSo address and its login have none."""
 
@@ -234,6 +249,14 @@ class Settings(BaseSettings):
     connector_arrival: Duration = Field(
         timedelta(seconds=20), gt=timedelta(0), description="Timeout for receiving the headers, and for the body."
     )
+    connector_mcp_url: ConnectorUrl = Field(
+        "",
+        description="Address of the running connector for `planso-connector mcp`; default: CONNECTOR_HOST and "
+        "CONNECTOR_PORT.",
+    )
+    connector_mcp_key: SecretStr = Field(
+        SecretStr(""), description="API key that `planso-connector mcp` sends; empty as long as there is no key."
+    )
     connector_log_level: str = Field(
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )
@@ -290,7 +313,8 @@ class Settings(BaseSettings):
         found = _DATABASE_SECRETS.findall(self.connector_database_url)
         passwords = [password for pair in found for password in pair if password]
         keys = self.connector_secrets_key.get_secret_value().split()
-        return [self.planso_password.get_secret_value(), *keys, *passwords, *map(unquote, passwords)]
+        own = [self.planso_password.get_secret_value(), self.connector_mcp_key.get_secret_value()]
+        return [*own, *keys, *passwords, *map(unquote, passwords)]
 
     @classmethod
     def load(cls) -> Self:

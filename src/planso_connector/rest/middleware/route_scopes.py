@@ -74,6 +74,7 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "POST /api/workshops/{name}/pause": _INSTALLATION,
     "POST /api/workshops/{name}/resume": _INSTALLATION,
     "POST /tools/{name}": (*_READ, *_CHANGE),  # each tool checks its own
+    "POST /mcp": (*_READ, *_CHANGE),
     "GET /health/live": PUBLIC,
     "GET /health/ready": OPTIONAL_KEY,
     "GET /metrics": (Scope.METRICS,),

@@ -1,0 +1,1 @@
+"""Real MCP clients against the connector: `make test-clients`."""
