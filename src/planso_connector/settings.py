@@ -203,7 +203,8 @@ class Settings(BaseSettings):
     connector_lookup_personal: str = Field(
         "asked",
         pattern=r"^(asked|all)$",
-        description="Personal data in `/api/lookup` answers: `asked`, only the kinds the caller gave; or `all`.",
+        description="Personal data in answers of `/api/lookup` and of tools: `asked`, only the kinds the caller gave; "
+        "or `all`.",
     )
     connector_allow_anonymous: bool = Field(
         False,

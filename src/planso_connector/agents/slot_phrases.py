@@ -70,7 +70,8 @@ def _join(parts: list[str], separator: str, language: Language) -> str:
 def say_why_not(day: DayAssessment, today: date, language: Language) -> str:
     """Why there is no room on a day, without the reason that people typed for an exception."""
     phrase = next((_REASONS[reason] for reason in day.reasons if reason in _REASONS), _FULL)
-    return capitalize(phrase.render(language, on_day=say_on_day(day.day, today, language)))
+    on_day = say_on_day(day.day, today, language)
+    return capitalize(phrase.render(language, on_day=f"{on_day}," if "," in on_day else on_day))
 
 
 def capitalize(sentence: str) -> str:

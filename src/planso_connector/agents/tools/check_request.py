@@ -85,7 +85,7 @@ class CheckRequestAnswer(ToolAnswer):
     state: OperationState | None = Field(
         None, description="Only `confirmed` means that it is done; `pending` is tried further, the others are final."
     )
-    order_id: int | None = Field(None, description="Its order; null for a new one that PlanSo does not have yet.")
+    order_id: int | None = Field(None, description="Its order; left out for a new one that PlanSo does not have yet.")
     planso_texts: dict[str, str] | None = planso_texts_field("message, what the workshop's people see", default=None)
 
 

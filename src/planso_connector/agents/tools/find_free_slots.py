@@ -77,7 +77,7 @@ class FindFreeSlotsArguments(ToolArguments):
         "drop_off",
         description="`drop_off`: bringing the vehicle for its repair (`abgeben`, `Reparatur`). `estimate`: having "
         "damage looked at (`Besichtigung`, `Kostenvoranschlag`). `pick_up`: collecting the repaired vehicle "
-        "(`abholen`).",
+        "(`abholen`); `get_progress` tells whether it will be ready.",
     )
     when: Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)] = Field(
         None,
@@ -123,7 +123,7 @@ async def run(session: ToolSession, arguments: FindFreeSlotsArguments) -> FindFr
 def _tell(session: ToolSession, found: SlotSearch) -> FindFreeSlotsAnswer:
     offers, day = found.list_offers(), found.wish.day
     if offers and day is not None:
-        say = capitalize(session.render(_THERE_IS_ROOM, when=_say_offer(session, _narrow(offers[0], day))))
+        say = capitalize(session.render(_THERE_IS_ROOM, when=_say_when(session, _narrow(offers[0], day))))
     elif offers:
         say = session.render(_FREE, offers=_say_offers(session, offers[:MAX_OTHERS]))
     else:
@@ -194,6 +194,12 @@ def _render_hold(session: ToolSession, hold: SlotHold, kept: Offer, found: SlotS
 
 def _say_offer(session: ToolSession, offer: Offer) -> str:
     return say_offer(offer, session.local_now().date(), session.language)
+
+
+def _say_when(session: ToolSession, offer: Offer) -> str:
+    """As the subject of a German sentence, where a comma ends `am Dienstag, dem 8. Dezember,`."""
+    said = _say_offer(session, offer)
+    return f"{said}," if session.language == "de" and "," in said and not offer.times else said
 
 
 def _say_offers(session: ToolSession, offers: Sequence[Offer]) -> str:

@@ -1,17 +1,13 @@
 """`find_order`: which order a caller means."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from planso_connector.agents.order_choice import ASK, NO_ORDER_FITS, WHICH_ORDER, HeardArguments, list_planso_texts
+from planso_connector.agents.order_choice import HeardArguments, find_certain_order, list_planso_texts
 from planso_connector.agents.tool import Tool
-from planso_connector.agents.tool_answer import Phrase, Reason, ToolAnswer, planso_texts_field
+from planso_connector.agents.tool_answer import Phrase, ToolAnswer, planso_texts_field
 from planso_connector.agents.tool_session import ToolSession
-from planso_connector.domain.recognition.matching import Match
 from planso_connector.domain.recognition.speakable_texts import speak_vehicle
 from planso_connector.domain.scopes import Scope
-from planso_connector.flows.querying.lookup import LookupRequest
-
-MAX_ORDERS = 3
 
 _FOUND = Phrase("Ich habe den Auftrag gefunden.", "I have found the order.")
 _FOUND_VEHICLE = Phrase("Ich habe den Auftrag gefunden: {vehicle}.", "I have found the order: {vehicle}.")
@@ -25,56 +21,32 @@ Nordpol, Anton Emil, zwo drei null neun", "Petersen, ich rufe wegen meines Golfs
 transcribed: misheard letters, spelled plates and parts are expected. Other tools take the returned `order_id`.
 
 Where `ok` is false and there is an `ask`, put that question to the caller, then call again with everything that was \
-heard so far, the answer included. Never choose among `orders` yourself, and never tell a caller a name or a phone \
-number that the caller did not say.
+heard so far, the answer included. Never guess which order it is, and never tell a caller a name or a phone number \
+that the caller did not say.
 
 Do not use it for a new damage that has no order yet, nor to list or browse orders."""
 
 
-class FoundOrder(BaseModel):
-    """An order that may be meant."""
+class FindOrderAnswer(ToolAnswer):
+    """Nothing of any order where it is not certain which one is meant: others' data are nobody's business."""
 
-    order_id: int = Field(description="PlanSo's order id, for other tools.")
-    score: float = Field(description="How well it fits, 0 to 1.")
+    order_id: int | None = Field(None, description="PlanSo's order id, for other tools.")
     shop_date: str | None = Field(None, description="Drop-off, ISO 8601.")
-    planso_texts: dict[str, str] = planso_texts_field(
-        "plate, vehicle, color, project_status; person and phone where they were said and fit"
+    planso_texts: dict[str, str] | None = planso_texts_field(
+        "plate, vehicle, color, project_status; person and phone where the caller said them", default=None
     )
 
 
-class FindOrderAnswer(ToolAnswer):
-    order_id: int | None = Field(None, description="The order, where it is certain which one is meant.")
-    orders: list[FoundOrder] | None = Field(None, description="The orders that fit, best first.")
-
-
 async def run(session: ToolSession, arguments: HeardArguments) -> FindOrderAnswer:
-    request = arguments.to_lookup()
-    if request == LookupRequest():
-        return _fail(session, ASK, Reason.ASK, session.render(WHICH_ORDER))
-    result = await session.flows.lookup.find(request, archived=False, limit=MAX_ORDERS, language=session.language)
-    if not result.matches:
-        return _fail(session, NO_ORDER_FITS, Reason.NOT_FOUND, result.clarifying_question)
-    if not result.is_certain:
-        session.record_shown(match.order_id for match in result.matches)
-        answer = _fail(session, ASK, Reason.ASK, result.clarifying_question or session.render(WHICH_ORDER))
-        return answer.model_copy(update={"orders": [_render(session, match) for match in result.matches]})
-    found = result.matches[0]
+    found = await find_certain_order(session, arguments.to_lookup())
     session.record_shown([found.order_id])
     vehicle = speak_vehicle(found.facts.vehicle or "")
-    say = session.render(_FOUND_VEHICLE if vehicle else _FOUND, vehicle=vehicle)
-    return FindOrderAnswer(say=say, ok=True, order_id=found.order_id, orders=[_render(session, found)])
-
-
-def _fail(session: ToolSession, phrase: Phrase, reason: Reason, ask: str | None) -> FindOrderAnswer:
-    return FindOrderAnswer(say=session.render(phrase, ask=ask or ""), ok=False, reason=reason, ask=ask)
-
-
-def _render(session: ToolSession, match: Match) -> FoundOrder:
-    return FoundOrder(
-        order_id=match.order_id,
-        score=round(match.score, 3),
-        shop_date=match.facts.drop_off,
-        planso_texts=list_planso_texts(session, match),
+    return FindOrderAnswer(
+        say=session.render(_FOUND_VEHICLE if vehicle else _FOUND, vehicle=vehicle),
+        ok=True,
+        order_id=found.order_id,
+        shop_date=found.facts.drop_off,
+        planso_texts=list_planso_texts(session, found),
     )
 
 

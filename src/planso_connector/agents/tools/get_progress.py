@@ -17,7 +17,7 @@ whether the vehicle can be collected.
 
 Use it for "Wie weit ist mein Auto?", "Ist der Wagen schon fertig?", "Kann ich ihn heute abholen?", "Sind die Teile \
 da?", "Bleibt es bei Freitag?". Pass the `order_id` of an earlier answer, or what was heard of plate, name or phone \
-number. Read out `say` as it is, and promise nothing beyond it: what the data do not say is null, and stays unsaid.
+number. Read out `say` as it is, and promise nothing beyond it: what the data do not say is left out.
 
 Where `ok` is false and there is an `ask`, put that question to the caller and call again. Do not use it to find out \
 when there is room for an appointment, nor for prices."""
@@ -33,15 +33,15 @@ class PlannedDate(BaseModel):
 class GetProgressAnswer(ToolAnswer):
     order_id: int | None = Field(None, description="PlanSo's order id.")
     stage: str | None = Field(
-        None, description="announced, received, parts, body, paint, finish, ready or closed; null: no certain one."
+        None, description="announced, received, parts, body, paint, finish, ready or closed; left out: not certain."
     )
     step: int | None = Field(None, description=f"The stage's number, of {STAGE_COUNT}.")
     promised_date: str | None = Field(None, description="ISO 8601; a time may follow.")
     promise_holds: bool | None = Field(
-        None, description="False: it has passed, or a part comes only after it. Null: not known."
+        None, description="False: it has passed, or a part comes only after it. Left out: not known."
     )
-    can_be_collected: bool | None = Field(None, description="Null: not known.")
-    missing_parts: int | None = Field(None, description="How many; null: not known.")
+    can_be_collected: bool | None = Field(None, description="Left out: not known.")
+    missing_parts: int | None = Field(None, description="How many; left out: not known.")
     next_appointment: PlannedDate | None = Field(None, description="The next date that lies ahead.")
     pending: int | None = Field(None, description="Changes of the order that are still being entered.")
     stale: bool | None = Field(None, description="True: all of this may have changed in PlanSo since.")
