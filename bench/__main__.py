@@ -6,11 +6,24 @@ import os
 import sys
 from pathlib import Path
 
-from bench import availability, memory, mirror, overload, reading, reads, sync, workshop_processes, workshops, writes
+from bench import (
+    availability,
+    memory,
+    mirror,
+    overload,
+    reading,
+    reads,
+    sync,
+    tables,
+    workshop_processes,
+    workshops,
+    writes,
+)
 
 BENCHMARKS = {
     "form": reading.compare_with_beautifulsoup,
     "reads": reads.compare_reads,
+    "tables": tables.measure_tables,
     "availability": availability.measure_availability,
     "rivals": mirror.compare_rivals,
     "misheard": mirror.measure_misheard_questions,

@@ -216,6 +216,10 @@ _QUERIES: dict[str, Message] = {
     "no_parameters": _M("; it has none", "; sie hat keine"),
     "parameters": _M("; accepted: {names}", "; erlaubt: {names}"),
     "similar_parameter": _M("; did you mean {similar}? Accepted: {names}", "; ist {similar} gemeint? Erlaubt: {names}"),
+    "too_many_rows": _M(
+        "an Excel workbook can't hold that many rows; accepted: up to {count}, or CSV",
+        "so viele Zeilen fasst keine Excel-Datei; erlaubt: bis {count}, oder CSV",
+    ),
     "not_utf8": _M(
         "is not UTF-8; accepted: UTF-8, percent-encoded, as %C3%BC for ü",
         "ist nicht UTF-8; erlaubt: UTF-8 in Prozentkodierung, wie %C3%BC für ü",

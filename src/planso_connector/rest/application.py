@@ -24,6 +24,7 @@ from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.flows.workshop_flows import Workshops
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import route_scopes
+from planso_connector.rest.middleware.accepted_format import AcceptedFormatMiddleware
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
 from planso_connector.rest.middleware.key_watch import KeyWatchMiddleware
@@ -46,6 +47,7 @@ from planso_connector.rest.routes import (
     planso_login,
     progress,
     sync,
+    tables,
     workshops,
     writes,
 )
@@ -204,6 +206,8 @@ def pipeline(
             workshops=flows.workshops,
             on_request=flows.on_request,
         ),
+        # Outside what answers requests, which goes by the path.
+        Middleware(AcceptedFormatMiddleware),
         # Inside authentication, whose rules hold for it; outside what only requests that wait or fail need.
         Middleware(DirectReadsMiddleware, on_routed=tracing.on_routed),
         # Requests that wait end when their key is revoked.
@@ -246,6 +250,7 @@ def build(
     errors.install_error_handlers(app)
     for router in (
         *orders.routes(),
+        *tables.routes(),
         progress.routes(),
         lookup.routes(shows_all=lookup_shows_all),
         *availability.routes(),

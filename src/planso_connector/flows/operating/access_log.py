@@ -70,6 +70,12 @@ class AccessLog:
         if len(self._queued) >= BATCH or self._ids > MAX_QUEUED_IDS // 2:
             self._is_due.set()
 
+    async def record_page(self, caller: Caller, route: str, order_ids: Sequence[int]) -> None:
+        """As `record`, of a long list's part: waits for room, so that none is lost. Raises StoreUnavailable."""
+        if self._ids + len(order_ids) > MAX_QUEUED_IDS // 2:
+            await self.flush()
+        self.record(caller, route, order_ids)
+
     def record_key_use(self, caller: Caller) -> None:
         """Record that the caller's valid key was used now."""
         if caller.key_id:

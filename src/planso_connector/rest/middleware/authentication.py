@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -114,6 +114,7 @@ class AuthenticationMiddleware:
             return
         context = get_context(scope)
         context.caller, context.flows = caller, flows
+        context.record_shown = partial(self._access_log.record_page, caller, f"{scope['method']} {route.template}")
         # The server runs each request in a context of its own.
         current_key_id.set(caller.key_id)
         current_workshop.set(caller.workshop)

@@ -32,6 +32,7 @@ MAX_LARGE_LISTS = 4
 """Responses with more orders than `LARGE_LIST` that are made at a time: 64 at once took 300 MB."""
 _INVALID_AFTER = replace(INVALID_DATE, loc=("query", "after"))
 _FAILURES = document_failures(404, 422, 503, invalid=INVALID_ORDER_ID)
+_TABLE_FAILURES = document_failures(404, 406, 422, 503, invalid=INVALID_ORDER_ID)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 
@@ -75,7 +76,7 @@ def _list_router() -> APIRouter:
                 responses.SelectedOrdersAnswer, orders=[responses.SELECTED_EXAMPLE], next_cursor=None
             ),
         )
-        | document_failures(422, 503, invalid=_INVALID_AFTER),
+        | document_failures(406, 422, 503, invalid=_INVALID_AFTER),
     )
     async def list_orders(flows: Flows, query: Annotated[OrdersQuery, Query()]) -> Response:
         """
@@ -152,7 +153,7 @@ def _parts_and_sections_router() -> APIRouter:
         summary="Get the order's parts",
         response_model=responses.PartsAnswer,
         response_description="The parts of the order",
-        responses=document_success(parts=build_example(responses.PartsAnswer)) | _FAILURES,
+        responses=document_success(parts=build_example(responses.PartsAnswer)) | _TABLE_FAILURES,
     )
     async def get_order_parts(flows: Flows, order_id: OrderId) -> Response:
         """The parts from the connector's database, in the order of PlanSo's page."""
@@ -197,7 +198,7 @@ def _history_router() -> APIRouter:
         summary="Get the order's history",
         response_model=responses.HistoryAnswer,
         response_description="What changed, newest first",
-        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None)) | _FAILURES,
+        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None)) | _TABLE_FAILURES,
     )
     async def get_order_history(
         flows: Flows,

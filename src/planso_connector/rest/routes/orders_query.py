@@ -32,7 +32,7 @@ def _parse_day(text: str | None) -> str | None:
 Text = Annotated[str | None, Field(max_length=200), AfterValidator(_parse_text)]
 Day = Annotated[str | None, Field(max_length=40), AfterValidator(_parse_day)]
 
-_NO_FILTERS = frozenset({"fields", "cursor", "total"})
+_NO_FILTERS = frozenset({"fields", "cursor", "total", "limit", "dialect"})
 Sort = Literal["shop_date", "-shop_date", "finish_date", "-finish_date", "id", "-id"]
 # A generator would call `-id` VALUE_5.
 _SORT_NAMES: list[JsonValue] = [
@@ -40,8 +40,8 @@ _SORT_NAMES: list[JsonValue] = [
 ]
 
 
-class OrdersQuery(BaseModel):
-    """Filters, and how the orders found are shown."""
+class OrderSelection(BaseModel):
+    """Filters, and which members of the orders are shown."""
 
     plate: Text = Field(None, description="Number plate in any notation, or a part of one: `wnae2309`, `WN-AE`.")
     person: Text = Field(None, description="Part of the customer's or driver's name.")
@@ -65,9 +65,6 @@ class OrdersQuery(BaseModel):
     fields: Annotated[str | None, Field(max_length=2000)] = Field(
         None, description="Only these members of each order, `id,plate,shop_date`; `id` always."
     )
-    total: bool = Field(False, description="Whether the response has `total`, the number of all matching orders.")
-    limit: int = Field(50, ge=1, le=500, description="Orders in one answer.")
-    cursor: Annotated[str | None, Field(max_length=200)] = Field(None, description="`next_cursor` of the page before.")
 
     @property
     def member_names(self) -> frozenset[str]:
@@ -81,8 +78,21 @@ class OrdersQuery(BaseModel):
         return names
 
     def to_filters(self) -> OrderFilters:
-        given = {name: getattr(self, name) for name in self.model_fields_set - _NO_FILTERS}
-        return OrderFilters(**given, cursor=self.cursor or None)
+        return OrderFilters(**self._get_given())
+
+    def _get_given(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.model_fields_set - _NO_FILTERS}
+
+
+class OrdersQuery(OrderSelection):
+    """A page of the orders found."""
+
+    total: bool = Field(False, description="Whether the response has `total`, the number of all matching orders.")
+    limit: int = Field(50, ge=1, le=500, description="Orders in one answer.")
+    cursor: Annotated[str | None, Field(max_length=200)] = Field(None, description="`next_cursor` of the page before.")
+
+    def to_filters(self) -> OrderFilters:
+        return OrderFilters(**self._get_given(), limit=self.limit, cursor=self.cursor or None)
 
 
 def select_members(document: str, names: frozenset[str]) -> str:

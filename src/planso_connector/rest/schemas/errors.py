@@ -60,6 +60,7 @@ STATUS_DESCRIPTIONS = {
     403: "The API key lacks the scope that `message` names. Or a page of another site wants to write; "
     "`CONNECTOR_CORS_ORIGINS` names those that may.",
     404: "There is no such order, operation or workshop.",
+    406: "`Accept` admits no format of this answer.",
     408: "The body did not arrive within `CONNECTOR_ARRIVAL`.",
     409: "Conflicts with existing state: the idempotency key was used for another request, with `handling=strict` "
     "such an order exists or there is no room on that day, a held slot has run out, the operation can't be cancelled "
@@ -99,6 +100,10 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
     404: {
         "no_such_order": "There is no order 130 in the connector's database.",
         "deleted": "Order 130 was deleted in PlanSo.",
+    },
+    406: {
+        "not_acceptable": "Accept: 'application/pdf' admits no format of this answer; accepted: application/json, "
+        "text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet."
     },
     409: {
         "key_reused": "Idempotency-Key: it came with another request before, operation op_5f0c2b9e41d7a6380c1e; "

@@ -1,0 +1,1 @@
+"""Lists as tables for spreadsheets: their columns, and their rows as CSV or as an Excel workbook."""
