@@ -118,11 +118,7 @@ def test_every_propertys_example_is_what_it_may_be(document: dict[str, Any]) -> 
 
 def test_every_answer_is_shown(document: dict[str, Any], declared: list[Answer]) -> None:
     """Each success and each failure of each operation has examples, and they are valid by its schema."""
-<<<<<<< HEAD
-    statuses = {200, 202, 401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 431, 502, 503, 504}
-=======
-    statuses = {200, 202, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 431, 502, 503, 504}
->>>>>>> 0040770 (Orders, parts and history as tables: CSV and Excel workbooks)
+    statuses = {200, 202, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422, 429, 431, 502, 503, 504}
     assert {answer.status for answer in declared} == statuses
     for answer in declared:
         assert answer.examples, answer.where
@@ -153,13 +149,8 @@ def test_an_unchanged_order_has_no_body(document: dict[str, Any]) -> None:
     assert "content" not in unchanged
 
 
-<<<<<<< HEAD
-def test_only_metrics_and_the_stream_are_no_json(document: dict[str, Any]) -> None:
-    """Every other response with a body is JSON; metrics are text, with an example, as the stream of changes is."""
-=======
-def test_only_metrics_and_tables_are_no_json(document: dict[str, Any]) -> None:
-    """Every other response with a body is JSON; metrics and CSV are text, with an example."""
->>>>>>> 0040770 (Orders, parts and history as tables: CSV and Excel workbooks)
+def test_only_metrics_streams_and_tables_are_no_json(document: dict[str, Any]) -> None:
+    """Every other response with a body is JSON; metrics, the stream of changes and CSV are text, with an example."""
     others = {
         (path, status, kind)
         for path, operations in document["paths"].items()
@@ -168,17 +159,13 @@ def test_only_metrics_and_tables_are_no_json(document: dict[str, Any]) -> None:
         for kind in response.get("content", ())
         if kind != JSON
     }
-<<<<<<< HEAD
     stream = ("/api/changes/stream", "200", "text/event-stream")
-    assert others == {("/metrics", "200", "text/plain"), stream}
-    assert "id: " in document["paths"][stream[0]]["get"]["responses"]["200"]["content"][stream[2]]["example"]
-=======
     lists = ("/api/orders", "/api/orders/{order_id}/parts", "/api/orders/{order_id}/history")
     tables = {(f"{path}{suffix}", "200", kind) for path in lists for suffix, kind in ((".csv", CSV), (".xlsx", XLSX))}
-    assert others == {("/metrics", "200", "text/plain"), *tables}
+    assert others == {("/metrics", "200", "text/plain"), stream, *tables}
+    assert "id: " in document["paths"][stream[0]]["get"]["responses"]["200"]["content"][stream[2]]["example"]
     for path in lists:
         assert ";" in document["paths"][f"{path}.csv"]["get"]["responses"]["200"]["content"][CSV]["example"]
->>>>>>> 0040770 (Orders, parts and history as tables: CSV and Excel workbooks)
     metrics = document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]
     (shown,) = metrics["examples"].values()
     assert "planso_connector_ready 1.0" in shown["value"]

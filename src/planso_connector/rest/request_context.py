@@ -37,14 +37,11 @@ class RequestContext:
     """The orders in the response, for the access log; not those that the path names."""
     is_head: bool = False
     """Whether only the head of the response is sent."""
-<<<<<<< HEAD
-=======
     record_shown: Callable[[Sequence[int]], Awaitable[None]] | None = None
     """
     Put orders into the access log that a long response is about to show; waits while the log is full. Raises
     StoreUnavailable. None where `caller` is None.
     """
->>>>>>> 0040770 (Orders, parts and history as tables: CSV and Excel workbooks)
     slot: RequestSlot | None = None
     """None for `GET /health/live`, which is always admitted."""
 

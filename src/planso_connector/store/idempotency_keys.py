@@ -10,7 +10,7 @@ from planso_connector.domain.clock import Instant, parse_instant
 from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.domain.stored_errors import is_invalid_request
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.operations import operation_from_row
+from planso_connector.store.operation_rows import operation_from_row
 from planso_connector.store.order_rows import sanitize_text
 from planso_connector.store.tables import operations
 

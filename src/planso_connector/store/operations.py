@@ -4,9 +4,8 @@ operation's life cycle (see `domain.operation`), in the caller's transaction.
 """
 
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,13 +31,11 @@ from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.verdicts import Difference
 from planso_connector.store import change_feed, save_evidence
-from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.operation_rows import json_or_none, operation_from_row, operation_to_row
+from planso_connector.store.order_rows import sanitize_text
 from planso_connector.store.tables import operations, orders
 from planso_connector.store.write_stops import IS_STOPPED
-
-_JSON_COLUMNS = frozenset({"asked", "before", "base", "failure", "sent", "differences", "controls", "identity"})
-_COLUMN_OF = {field.name: field.name for field in fields(Operation)} | {"requested": "asked"}
 
 c = operations.c
 _OF_WORKSHOP = c.workshop == bindparam("of_workshop")
@@ -171,8 +168,7 @@ _CANCEL = _SETTLE.where(c.sent_at.is_(None))
 def record(tx: Transaction, operation: Operation) -> Operation:
     """Insert a new operation, with a `created_at` later than that of every other of its order. Return it as stored."""
     lock_order(tx, operation.order_id)
-    row = {column: getattr(operation, name) for name, column in _COLUMN_OF.items()}
-    row |= {column: _to_json(row[column]) for column in _JSON_COLUMNS}
+    row = operation_to_row(operation)
     row |= {column: sanitize_text(row[column]) for column in ("message", "notes", "caller")}
     row |= {"action": operation.action.value, "state": operation.state.value}
     row |= {column: row[column] or "" for column in ("deadline_at", "next_at")}
@@ -247,7 +243,7 @@ def mark_sent(
     Mark an operation as possibly sent from now on. False, with nothing changed, where the claim is lost, the operation
     was cancelled or its writes are stopped: then it must not be sent.
     """
-    values = {"sent_at": now, "before": _to_json(before), "sent": _to_json(sent)}
+    values = {"sent_at": now, "before": json_or_none(before), "sent": json_or_none(sent)}
     return tx.execute(_MARK_SENT, of_id=operation_id, of_holder=holder, now=now, **values) == 1
 
 
@@ -267,7 +263,7 @@ def postpone(
     certainly has nothing of it; `order_id` is the number that PlanSo gave to a created order. False where the claim
     is lost.
     """
-    values = {"next_at": next_at, "message": sanitize_text(message), "sent_at": sent_at, "sent": _to_json(sent)}
+    values = {"next_at": next_at, "message": sanitize_text(message), "sent_at": sent_at, "sent": json_or_none(sent)}
     return tx.execute(_POSTPONE, of_id=operation_id, of_holder=holder, order_id=order_id, **values) == 1
 
 
@@ -308,10 +304,10 @@ def settle(
         "state": state.value,
         "message": sanitize_text(message),
         "notes": sanitize_text(notes) if notes else None,
-        "before": _to_json(before),
+        "before": json_or_none(before),
         "order_id": order_id,
-        "failure": _to_json(failure),
-        "differences": _to_json([one.as_json() for one in differences] if differences is not None else None),
+        "failure": json_or_none(failure),
+        "differences": json_or_none([one.as_json() for one in differences] if differences is not None else None),
         "nothing_sent": int(nothing_sent),
     }
     if not tx.execute(_SETTLE_HELD, of_id=operation_id, of_holder=holder, settled_at=now, **values):
@@ -322,7 +318,7 @@ def settle(
 
 def cancel(tx: Transaction, operation_id: str, *, now: Instant, message: str, failure: Mapping[str, object]) -> bool:
     """Settle as refused a pending operation of which nothing was sent. False where it may have been, or is settled."""
-    values = {"message": sanitize_text(message), "failure": _to_json(failure), "nothing_sent": 1}
+    values = {"message": sanitize_text(message), "failure": json_or_none(failure), "nothing_sent": 1}
     unchanged = dict.fromkeys(("notes", "before", "order_id", "differences"))
     state = OperationState.REFUSED
     if not tx.execute(_CANCEL, of_id=operation_id, settled_at=now, state=state.value, **values, **unchanged):
@@ -388,18 +384,3 @@ def _select_page(of_order: bool, of_state: bool, is_next: bool) -> Select[Any]:
 
 
 _PAGES = {filters: _select_page(*filters) for filters in itertools.product((False, True), repeat=3)}
-
-
-def _to_json(value: object) -> str | None:
-    return sanitize_text(to_json(value)) if value is not None else None
-
-
-def operation_from_row(row: Row) -> Operation:
-    values = {name: row[column] for name, column in _COLUMN_OF.items()}
-    values |= {
-        name: json.loads(row[column])
-        for name, column in _COLUMN_OF.items()
-        if column in _JSON_COLUMNS and row[column] is not None
-    }
-    values |= {name: row[name] or None for name in ("deadline_at", "next_at")}
-    return Operation(**values | {"action": Action(row["action"]), "state": OperationState(row["state"])})

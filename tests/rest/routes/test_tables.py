@@ -19,7 +19,7 @@ from planso_connector.rest.middleware.accepted_format import CSV, XLSX, choose_t
 from planso_connector.store import history
 from planso_connector.store import orders as stored_orders
 from planso_connector.store.engine.transaction import Transaction
-from tests.service import Service
+from tests.service import Service, wait_until
 from tests.store.samples import order, part
 
 ORDERS = 2
@@ -228,6 +228,11 @@ def test_every_order_of_a_table_is_in_the_access_log(service: Service) -> None:
     shown = {int(row["id"]) for row in read_german(get(service, ".csv", fields="id"))}
     assert len(shown) > PAGE
     get(service, f"/{FIRST}/parts.csv")
-    new = [entry for entry in service.read_access_log() if entry not in known]
-    assert {order_id for entry in new if entry.route == "GET /api/orders.csv" for order_id in entry.order_ids} == shown
-    assert [entry.order_ids for entry in new if entry.route.endswith("parts.csv")] == [(FIRST,)]
+
+    def find_new(route: str) -> list[tuple[int, ...]]:
+        entries = [entry for entry in service.read_access_log() if entry not in known]
+        return [entry.order_ids for entry in entries if entry.route == route]
+
+    assert {order_id for ids in find_new("GET /api/orders.csv") for order_id in ids} == shown
+    # Recorded once the response is sent.
+    wait_until(lambda: find_new("GET /api/orders/{order_id}/parts.csv") == [(FIRST,)], "the entry of the parts")

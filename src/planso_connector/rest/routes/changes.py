@@ -92,15 +92,7 @@ def routes() -> APIRouter:
         """
         asked = FeedQuery(after, query.types, query.order_id, limit)
         page = await flows.change_feed.read(asked, wait)
-        body = {
-            "success": True,
-            "message": "",
-            "changes": [_render(page, event) for event in page.events],
-            "count": len(page.events),
-            "next_cursor": str(page.cursor),
-            "has_more": page.has_more,
-        }
-        return OrdersResponse(to_json(body), _order_ids(page))
+        return OrdersResponse(to_json(_render_page(page)), _order_ids(page))
 
     @router.get(
         "/stream",
@@ -152,6 +144,17 @@ def _format_page(page: FeedPage, context: RequestContext) -> bytes:
         for event in page.events
     )
     return b"".join(lines)
+
+
+def _render_page(page: FeedPage) -> dict[str, Any]:
+    return {
+        "success": True,
+        "message": "",
+        "changes": [_render(page, event) for event in page.events],
+        "count": len(page.events),
+        "next_cursor": str(page.cursor),
+        "has_more": page.has_more,
+    }
 
 
 def _render(page: FeedPage, event: FeedEvent) -> dict[str, Any]:
