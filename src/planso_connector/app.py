@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from planso_connector import configuration, logs, telemetry
 from planso_connector.agent_parts import build_routers
 from planso_connector.agents.http.failure_answers import FailureAnswersMiddleware
+from planso_connector.agents.mcp.failure_results import FailureResultsMiddleware
 from planso_connector.agents.tool_session import ToolSettings
 from planso_connector.domain import clock as system_clock
 from planso_connector.domain.clock import Clock
@@ -276,7 +277,7 @@ def _build_rest(
         shared.traces.requests,
         configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
         lookup_shows_all=shows_all,
-        around_admission=[Middleware(FailureAnswersMiddleware)],
+        around_admission=[Middleware(FailureAnswersMiddleware), Middleware(FailureResultsMiddleware)],
         more_routers=build_routers(ToolSettings(shows_all_personal_data=shows_all), shared.metrics),
     )
 

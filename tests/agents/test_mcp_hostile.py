@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planso_connector.agents.mcp.endpoint import MAX_BODY_BYTES
 from planso_connector.domain.scopes import Scope
@@ -167,6 +171,47 @@ def test_faults_do_not_show(service: Service) -> None:
         status, body = post(service, message)
     assert (status, body["error"]["code"]) == (200, -32603)
     assert "Error" not in body["error"]["message"]
+
+
+NAMES = st.sampled_from(["find_order", "phone_agent_de", "planso://workshop/hours", "", "x"])
+METHODS = st.sampled_from(
+    ["tools/list", "tools/call", "prompts/get", "resources/read", "initialize", "server/discover"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+PARAMS = JSON | st.fixed_dictionaries({}, optional={
+    "name": NAMES | JSON, "uri": NAMES | JSON, "arguments": JSON, "cursor": JSON, "protocolVersion": JSON,
+    "_meta": st.just(META) | JSON,
+})  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(
+    message=st.fixed_dictionaries(
+        {"jsonrpc": st.just("2.0"), "method": METHODS | st.text(max_size=8)},
+        optional={"id": st.integers(0, 9) | JSON, "params": PARAMS},
+    ),
+    is_modern=st.booleans(),
+)
+def test_no_message_is_a_fault(service: Service, message: dict[str, Any], is_modern: bool) -> None:
+    """Whatever is sent, the answer is a result, a JSON-RPC error without details, or nothing for a notification."""
+    key = {"X-API-Key": service.create_key(Scope.ORDERS_READ)}
+    method = quote(message["method"], safe="/")
+    headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method} if is_modern else {}
+    content = json.dumps(message).encode()
+    response = service.http.post(
+        "/mcp", content=content, headers={"Content-Type": "application/json", **headers, **key}
+    )
+    assert response.status_code in {200, 202, 400, 404}, response.text
+    if response.status_code == 202:
+        assert "id" not in message
+    else:
+        body = response.json()
+        assert ("result" in body) != ("error" in body)
+        assert "Traceback" not in response.text
 
 
 def test_the_rate_limit_holds(service: Service) -> None:
