@@ -271,6 +271,7 @@ def _build_rest(
         installation_statistics=InstallationStatisticsCollector(overview, shared.clock),
     )
     shows_all = settings.connector_lookup_personal == "all"
+    tools = ToolSettings(shows_all_personal_data=shows_all, asks_second_fact=settings.connector_tools_second_fact)
     return application.build(
         flows,
         shared.metrics,
@@ -278,7 +279,7 @@ def _build_rest(
         configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
         lookup_shows_all=shows_all,
         around_admission=[Middleware(FailureAnswersMiddleware), Middleware(FailureResultsMiddleware)],
-        more_routers=build_routers(ToolSettings(shows_all_personal_data=shows_all), shared.metrics),
+        more_routers=build_routers(tools, shared.metrics),
     )
 
 

@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         timedelta(days=30), description="How long unreadable pages are kept, with letters and digits masked."
     )
     connector_keep_accesses: Duration = Field(timedelta(days=365), description="How long the access log is kept.")
+    connector_tools_second_fact: bool = Field(
+        True,
+        description="Whether a phone agent's tool asks for a name or a phone number before it changes an order that "
+        "was named by its plate alone: a plate can be read in the street.",
+    )
     connector_lookup_personal: str = Field(
         "asked",
         pattern=r"^(asked|all)$",

@@ -12,16 +12,29 @@ from planso_connector.agents import failures
 from planso_connector.agents.tool import Tool
 from planso_connector.agents.tool_answer import Reason, ToolAnswer, ToolFailure
 from planso_connector.agents.tool_session import ToolSession
+from planso_connector.agents.tools.add_remark import ADD_REMARK
+from planso_connector.agents.tools.book_appointment import BOOK_APPOINTMENT
 from planso_connector.agents.tools.check_request import CHECK_REQUEST
 from planso_connector.agents.tools.find_free_slots import FIND_FREE_SLOTS
 from planso_connector.agents.tools.find_order import FIND_ORDER
 from planso_connector.agents.tools.get_progress import GET_PROGRESS
+from planso_connector.agents.tools.hand_over import HAND_OVER
+from planso_connector.agents.tools.report_damage import REPORT_DAMAGE
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import ConnectorError
 
 log = structlog.get_logger(__name__)
 
-_ALL: tuple[Tool[Any, Any], ...] = (FIND_ORDER, GET_PROGRESS, FIND_FREE_SLOTS, CHECK_REQUEST)
+_ALL: tuple[Tool[Any, Any], ...] = (
+    FIND_ORDER,
+    GET_PROGRESS,
+    FIND_FREE_SLOTS,
+    BOOK_APPOINTMENT,
+    REPORT_DAMAGE,
+    ADD_REMARK,
+    CHECK_REQUEST,
+    HAND_OVER,
+)
 TOOLS = {tool.name: tool for tool in _ALL}
 """By name, in the order in which models see them."""
 

@@ -1,10 +1,11 @@
 """`find_free_slots`: when there is room, and keeping a time for the caller while the call goes on."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
+from planso_connector.agents.booking_kinds import Kind
 from planso_connector.agents.failures import NOT_ALLOWED
 from planso_connector.agents.order_choice import ask_for
 from planso_connector.agents.slot_phrases import Offer, capitalize, say_offer, say_offers, say_times, say_why_not
@@ -15,7 +16,6 @@ from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.wished_days import read_wished_days
 from planso_connector.domain.capacity.capacity import BookingKind
 from planso_connector.domain.errors import NoRoom
-from planso_connector.domain.folding import fold
 from planso_connector.domain.scopes import Scope
 from planso_connector.domain.spoken_dates.moment import DateQuestion, SpokenMoment
 from planso_connector.domain.spoken_dates.phrases import say_question
@@ -52,28 +52,11 @@ are times, call again with that in `when` and with `keep` true: nobody else gets
 It books nothing: keeping a time is no appointment. Where `reason` is `not_known`, say nothing about room. Do not use \
 it to tell when a repair will be finished."""
 
-_KINDS = {
-    "estimate": (
-        *("besicht", "gutacht", "kostenvoranschlag", "kva", "angebot", "schadensaufnahme"),
-        *("estimate", "inspection", "quote"),
-    ),
-    "pick_up": ("abhol", "holen", "rueckgabe", "auslieferung", "pick", "collect"),
-    "drop_off": ("abgab", "abgeb", "bring", "reparatur", "annahme", "drop", "repair", "werkstatt"),
-}
-
-
-def _read_kind(given: Any) -> Any:
-    """One of the three also by what callers say: `Besichtigung`, `vorbeibringen`."""
-    if not isinstance(given, str):
-        return given
-    said = fold(given)
-    return next((kind for kind, words in _KINDS.items() if any(word in said for word in words)), given)
-
 
 class FindFreeSlotsArguments(ToolArguments):
     """What for, and when."""
 
-    kind: Annotated[Literal["drop_off", "estimate", "pick_up"], BeforeValidator(_read_kind)] = Field(
+    kind: Kind = Field(
         "drop_off",
         description="`drop_off`: bringing the vehicle for its repair (`abgeben`, `Reparatur`). `estimate`: having "
         "damage looked at (`Besichtigung`, `Kostenvoranschlag`). `pick_up`: collecting the repaired vehicle "

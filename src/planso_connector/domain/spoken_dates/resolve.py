@@ -27,6 +27,7 @@ from planso_connector.domain.spoken_dates.tokens import tokenize
 _MAX_OPTIONS = 4
 _PART = re.compile(r"(?<= )P([a-z]+)(?= )")
 _BOUND = re.compile(r" (?:from|until|before|after|bound|between|not) (?:[YT]\d)|[YT]\d not ")
+_UNREAD_TIME = re.compile(r" (?:uhr|c\d+:\d\d) | at (?:x |n\d+ )*$")
 _FILLER = re.compile(r"(?<= )(?:x|on|at|in|n1) ")
 
 
@@ -53,6 +54,8 @@ class _Said:
     has_bound: bool = False
     """A day or time is excluded, or only a limit: `ab Donnerstag`."""
     is_range_of_times: bool = False
+    has_unread_time: bool = False
+    """`um` something that is no time."""
 
     def corrected_by(self, later: "_Said") -> "_Said":
         days = tuple(_in_context(reading, self.days) for reading in later.days)
@@ -64,6 +67,7 @@ class _Said:
             has_or=later.has_or or (self.has_or and not days and not replaces_time),
             has_bound=later.has_bound or (self.has_bound and not days and not replaces_time),
             is_range_of_times=later.is_range_of_times or (self.is_range_of_times and not replaces_time),
+            has_unread_time=later.has_unread_time or (self.has_unread_time and not replaces_time),
         )
 
 
@@ -101,6 +105,7 @@ def _to_said(found: FoundTimes, days: list[DayReading]) -> _Said:
         has_or=" or " in found.text,
         has_bound=_BOUND.search(f" {plain.strip()} ") is not None or (" not " in found.text),
         is_range_of_times=found.is_range,
+        has_unread_time=not found.times and _UNREAD_TIME.search(found.text) is not None,
     )
 
 
@@ -167,7 +172,7 @@ class _Resolver:
         said = self.said
         if said.has_bound:
             return DateQuestion(QuestionReason.WHICH_DAY, tuple(map(SpokenMoment, days[:_MAX_OPTIONS])))
-        if said.is_range_of_times:
+        if said.is_range_of_times or (said.has_unread_time and not said.times and said.part is None):
             return DateQuestion(QuestionReason.WHICH_TIME, tuple(map(SpokenMoment, days[:_MAX_OPTIONS])))
         options = self._with_times(days)
         if not options:

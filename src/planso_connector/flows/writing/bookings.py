@@ -70,10 +70,11 @@ class Plan:
         return replace(self, orders=orders, holds=[hold for hold in self.holds if hold.call != call])
 
     def find_alternatives(self, booking: Booking) -> list[DayAssessment]:
+        """The nearest days with room: also the day itself, where another of its slots has some."""
         day, today = date.fromisoformat(booking.day), self.now.date()
         first = max(today, day - timedelta(days=SEARCHED_DAYS // 2))
         found = self.assess(Question(booking.kind, first, SEARCHED_DAYS, booking.hours))
-        return find_nearest((one for one in found.days if one.day != day or find_fault(one, booking) is None), day)
+        return find_nearest(found.days, day)
 
 
 def load_plan(tx: Transaction, now: datetime) -> Plan | None:
