@@ -6,22 +6,14 @@ read them.
 import ipaddress
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from planso_connector.setting_errors import describe_error
 from planso_connector.setting_files import FileSource, SettingsError
@@ -33,7 +25,7 @@ _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _OWN_PATHS = ("api", "docs", "favicon.ico", "health", "mcp", "metrics", "openapi.json", "s", "tools")
 """First parts of the connector's own paths."""
 
-_DATABASE_SECRETS = re.compile(r"^[^:]+://[^:/?@]*:([^@]*)@|[?&](?:ssl)?password=([^&]*)")
+DATABASE_SECRETS = re.compile(r"^[^:]+://[^:/?@]*:([^@]*)@|[?&](?:ssl)?password=([^&]*)")
 
 
 def _duration(given: object) -> object:
@@ -316,7 +308,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Values that must never appear in a log."""
-        found = _DATABASE_SECRETS.findall(self.connector_database_url)
+        found = DATABASE_SECRETS.findall(self.connector_database_url)
         passwords = [password for pair in found for password in pair if password]
         keys = self.connector_secrets_key.get_secret_value().split()
         own = [self.planso_password.get_secret_value(), self.connector_mcp_key.get_secret_value()]
@@ -381,33 +373,6 @@ def _describe_errors(error: ValidationError) -> Iterator[str]:
     for one in error.errors():
         name = str(one["loc"][0])
         yield f"{name.upper()}: {describe_error(one, Settings.model_fields[name])}"
-
-
-def describe_unknown() -> list[str]:
-    """One line for each variable that looks like a setting but is none, with the setting it may mean."""
-    known = {name.upper() for name in Settings.model_fields}
-    known |= {f"{name}_FILE" for name in known}
-    found = {*os.environ, *DotEnvSettingsSource(Settings).env_vars}
-    lines = []
-    for name in sorted(name.upper() for name in found):
-        if name.startswith(("PLANSO_", "CONNECTOR_")) and name not in known:
-            near = get_close_matches(name, known, 1)
-            lines.append(f"{name} is not a setting and has no effect." + (f" Did you mean {near[0]}?" if near else ""))
-    return lines
-
-
-def describe_readable_env_file() -> list[str]:
-    """One line if every user of this machine can read a `.env` with a password; else none."""
-    path = Path(str(Settings.model_config["env_file"]))
-    try:
-        is_readable = bool(path.stat().st_mode & stat.S_IROTH)
-    except OSError:
-        return []
-    held = DotEnvSettingsSource(Settings).env_vars
-    has_password = held.get("planso_password") or _DATABASE_SECRETS.search(held.get("connector_database_url") or "")
-    if not is_readable or not has_password:
-        return []
-    return [f"Every user of this machine can read {path}, which holds a password; `chmod 600 {path}` prevents that."]
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,7 +20,8 @@ from rich.text import Text
 
 from planso_connector import app, configuration, logs
 from planso_connector.domain.errors import ConnectorError, EncryptionKeyMissing, Invalid, StoreUnavailable
-from planso_connector.settings import Settings, SettingsError, describe_readable_env_file, describe_unknown
+from planso_connector.setting_warnings import describe_readable_env_file, describe_unknown
+from planso_connector.settings import Settings, SettingsError
 from planso_connector.store.engine.database import Database, parse_database_url
 
 T = TypeVar("T")
