@@ -28,6 +28,7 @@ from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.flows.querying.reindex import Reindexer
+from planso_connector.flows.querying.timeline import TimelineQueries
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.syncing.sync import Sync
@@ -293,6 +294,7 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCall
         order_queries=orders,
         freshness=freshness,
         progress=ProgressQueries(database, freshness, basis.profile.labels, shared.clock),
+        timelines=TimelineQueries(database, shared.clock, settings.connector_keep_history),
         lookup=LookupService(database),
         change_feed=ChangeFeed(database, shared.feed_wait_limit),
         availability=AvailabilityQueries(database, freshness, shared.clock),

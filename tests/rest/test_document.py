@@ -149,7 +149,7 @@ def test_an_unchanged_order_has_no_body(document: dict[str, Any]) -> None:
     assert "content" not in unchanged
 
 
-def test_only_metrics_streams_and_tables_are_no_json(document: dict[str, Any]) -> None:
+def test_only_metrics_streams_tables_and_pages_are_no_json(document: dict[str, Any]) -> None:
     """Every other response with a body is JSON; metrics, the stream of changes and CSV are text, with an example."""
     others = {
         (path, status, kind)
@@ -162,7 +162,8 @@ def test_only_metrics_streams_and_tables_are_no_json(document: dict[str, Any]) -
     stream = ("/api/changes/stream", "200", "text/event-stream")
     lists = ("/api/orders", "/api/orders/{order_id}/parts", "/api/orders/{order_id}/history")
     tables = {(f"{path}{suffix}", "200", kind) for path in lists for suffix, kind in ((".csv", CSV), (".xlsx", XLSX))}
-    assert others == {("/metrics", "200", "text/plain"), stream, *tables}
+    page = ("/api/orders/{order_id}/timeline.html", "200", "text/html")
+    assert others == {("/metrics", "200", "text/plain"), stream, page, *tables}
     assert "id: " in document["paths"][stream[0]]["get"]["responses"]["200"]["content"][stream[2]]["example"]
     for path in lists:
         assert ";" in document["paths"][f"{path}.csv"]["get"]["responses"]["200"]["content"][CSV]["example"]

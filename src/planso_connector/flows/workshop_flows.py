@@ -16,6 +16,7 @@ from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.querying.progress import ProgressQueries
+from planso_connector.flows.querying.timeline import TimelineQueries
 from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.writing.bookings import SlotHolds
 from planso_connector.flows.writing.write import WriteService
@@ -28,6 +29,7 @@ class WorkshopFlows:
     order_queries: OrderQueries
     freshness: Freshness
     progress: ProgressQueries
+    timelines: TimelineQueries
     lookup: LookupService
     change_feed: ChangeFeed
     availability: AvailabilityQueries

@@ -48,6 +48,7 @@ from planso_connector.rest.routes import (
     progress,
     sync,
     tables,
+    timeline,
     workshops,
     writes,
 )
@@ -252,6 +253,7 @@ def build(
         *orders.routes(),
         *tables.routes(),
         progress.routes(),
+        timeline.routes(),
         lookup.routes(shows_all=lookup_shows_all),
         *availability.routes(),
         capacity.routes(),

@@ -107,6 +107,7 @@ _LOAD_IDENTIFYING = select(*(orders.c[BY_PATH[path].column] for path in IDENTITY
 _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
 _SEEN_FIRST_BEFORE = _ALL_IDS.where(orders.c.first_seen_at < bindparam("instant"))
+_FIRST_SEEN = select(orders.c.first_seen_at).where(*_IS)
 _ANY = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED).limit(1)
 _ARCHIVE = (
     update(orders)
@@ -300,6 +301,12 @@ def load(tx: Transaction, order_id: int) -> Order | None:
     """The order with its parts, as it was saved; `values` has the mirrored fields. Also if it is deleted."""
     found = tx.fetch_all(_LOAD, of_id=order_id)
     return order_from_row(found[0], get_parts(tx, order_id)) if found else None
+
+
+def get_first_seen(tx: Transaction, order_id: int) -> str:
+    """When the mirror got the order, an instant; empty where that is not known, and for an unknown order."""
+    found = tx.fetch_all(_FIRST_SEEN, of_id=order_id)
+    return str(found[0]["first_seen_at"]) if found else ""
 
 
 def load_identifying(tx: Transaction, order_id: int) -> dict[str, Value] | None:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from planso_connector.rest.request_context import get_context
 from planso_connector.rest.schemas.errors import http_error_response
 
-JSON, CSV = "application/json", "text/csv"
+JSON, CSV, HTML = "application/json", "text/csv", "text/html"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _TABLE = {JSON: "", CSV: ".csv", XLSX: ".xlsx"}
@@ -19,6 +19,7 @@ SUFFIXES: Mapping[str, Mapping[str, str]] = {
     "/api/orders": _TABLE,
     "/api/orders/{order_id}/parts": _TABLE,
     "/api/orders/{order_id}/history": _TABLE,
+    "/api/orders/{order_id}/timeline": {JSON: "", HTML: ".html"},
 }
 """By route: what is added to the path for each media type. Where `Accept` likes several equally, the first one."""
 

@@ -50,6 +50,8 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "GET /api/orders/{order_id}/history.csv": _READ,
     "GET /api/orders/{order_id}/history.xlsx": _READ,
     "GET /api/orders/{order_id}/progress": _READ,
+    "GET /api/orders/{order_id}/timeline": _READ,
+    "GET /api/orders/{order_id}/timeline.html": _READ,
     "GET /api/lookup": _READ,
     "GET /api/availability": (*_READ, *_CHANGE),
     "POST /api/availability/holds": _CHANGE,
