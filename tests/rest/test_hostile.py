@@ -308,6 +308,9 @@ def test_the_document_matches_the_service(fuzzed: Service, mode: str) -> None:
             def tell(case: schemathesis.Case[Any]) -> None:
                 if mode == "positive" and case.operation.path == "/api/changes":
                     case.query.pop("wait", None)  # up to a minute each
-                case.validate_response(case.call(session=session, timeout=90), checks=asserted)
+                # A tool says with 200 that something is invalid.
+                is_tool = case.operation.path.startswith("/tools/")
+                made = [check for check in asserted if not (is_tool and check is document_checks.negative_data_rejection)]
+                case.validate_response(case.call(session=session, timeout=90), checks=made)
 
             tell()
