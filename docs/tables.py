@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ByteSize, SecretStr
 
+from planso_connector.agents.tool_answer import REASON_DESCRIPTIONS
 from planso_connector.agents.toolbox import TOOLS
 from planso_connector.domain.events import EVENT_DESCRIPTIONS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, FIELDS, FieldKind, OrderField, RequestKind
@@ -145,6 +146,10 @@ def tools() -> str:
     return _table(("tool", "what for", "arguments", "effect", "scope"), rows)
 
 
+def reasons() -> str:
+    return _table(("reason", "meaning"), ((f"`{reason}`", text) for reason, text in REASON_DESCRIPTIONS.items()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings,
@@ -157,6 +162,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "save_styles": save_styles,
     "knobs": knobs,
     "tools": tools,
+    "reasons": reasons,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from planso_connector.agents.toolbox import TOOLS
 from planso_connector.domain.scopes import Scope
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
@@ -79,6 +80,25 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
         assert answer.status_code in (403, 404), answer.text
     if hold:
         assert workshops.http["beta"].delete(f"/api/availability/holds/{hold}").status_code == 200
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_no_tool_shows_another_workshops(workshops: Workshops, tool: str) -> None:
+    """By another's order, operation or what its callers would say: not found, or a question; and nothing is changed."""
+    order_id = foreign_order(workshops, "alpha", "beta")
+    operation = secret_operation(workshops)
+    plate = workshops.http["beta"].get(f"/api/orders/{order_id}").json()["order"]["plate"]
+    before = snapshot(workshops, "beta")
+    for arguments in (
+        {"order_id": order_id, "operation_id": operation, "name": "Zzyzx", "when": "morgen um acht", "text": "Hallo"},
+        {"order_id": order_id, "name": "Zzyzx Geheim"},
+        {"plate": plate, "name": "Zzyzx", "said": "Zzyzx Geheim"},
+    ):
+        answer = workshops.http["alpha"].post(f"/tools/{tool}", json=arguments)
+        assert answer.status_code == 200
+        assert "eheim" not in answer.text
+        assert operation not in answer.text
+    assert snapshot(workshops, "beta") == before
 
 
 def plant_secret(workshops: Workshops, name: str) -> None:

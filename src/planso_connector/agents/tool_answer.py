@@ -23,28 +23,31 @@ class Reason(StrEnum):
     """Why a tool did not do what it was called for."""
 
     ASK = "ask"
-    """Something has to be asked first: `ask` has the question. Call the tool again with the answer."""
     NOT_FOUND = "not_found"
-    """Nothing fits."""
     INVALID = "invalid"
-    """Arguments can't be taken; `problems` names each, and what is accepted."""
     NOT_ALLOWED = "not_allowed"
-    """The API key lacks a scope."""
     UNKNOWN_TOOL = "unknown_tool"
     NO_ROOM = "no_room"
-    """The workshop has no room then."""
     REFUSED = "refused"
-    """It conflicts with what is there, or PlanSo refused it."""
     STOPPED = "stopped"
-    """Writes are stopped: only a person can go on."""
     UNAVAILABLE = "unavailable"
-    """Now it can't be done; nothing was changed. Later it may be."""
     NOT_KNOWN = "not_known"
-    """The workshop's data do not say."""
     UNSURE = "unsure"
-    """Whether it was done is not known yet."""
 
 
+REASON_DESCRIPTIONS = {
+    Reason.ASK: "Something has to be asked first: `ask` has the question. Call the tool again with the answer.",
+    Reason.NOT_FOUND: "Nothing fits what was heard, or there is nothing with this id.",
+    Reason.INVALID: "Arguments can't be taken; `problems` names each, and what is accepted.",
+    Reason.NOT_ALLOWED: "The API key lacks a scope, which `problems` names.",
+    Reason.UNKNOWN_TOOL: "There is no such tool; `problems` names those that there are.",
+    Reason.NO_ROOM: "The workshop has no room then.",
+    Reason.REFUSED: "It conflicts with what is there, or PlanSo refused it.",
+    Reason.STOPPED: "Writes are stopped until a person resumes them; `hand_over` still works.",
+    Reason.UNAVAILABLE: "It can't be done now, and nothing was changed. Later it may be.",
+    Reason.NOT_KNOWN: "The workshop's data do not say.",
+    Reason.UNSURE: "Whether it was done is not known yet; `check_request` may tell.",
+}
 _REASONS = ", ".join(f"`{reason}`" for reason in Reason)
 
 
