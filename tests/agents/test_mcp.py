@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +93,24 @@ def test_a_call_is_answered_as_over_http(service: Service, era: str) -> None:
     assert (result.is_error, read_text(result), result.structured_content) == (False, over_http, over_http)
     newest, *_ = entries = service.read_access_log()
     assert (len(entries) - before, newest.route, newest.order_ids) == (1, "POST /mcp", (order_id,))
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_phone_call_is_named_by_a_header_or_by_the_request(service: Service, era: str) -> None:
+    """The same write within one call is one operation, and one more in another call."""
+    order = service.http.get("/api/orders", params={"limit": 1}).json()["orders"][0]
+    arguments = {"order_id": order["id"], "name": order["person"], "text": f"Kommt später ({era})."}
+
+    async def write(client: Client, call_id: str = "") -> str:
+        meta: Any = {"call_id": call_id} if call_id else None
+        answer = read_text(await client.call_tool("add_remark", arguments, meta=meta))
+        assert answer["ok"], answer
+        return str(answer["operation_id"])
+
+    first = ask(service, era, write, **{"X-Call-Id": f"{era} 1"})
+    again = ask(service, era, partial(write, call_id=f"{era} 1"))
+    other = ask(service, era, partial(write, call_id=f"{era} 2"))
+    assert first == again != other
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -183,7 +202,7 @@ def test_resources_name_days_slots_and_closed_days(service: Service) -> None:
 
 @pytest.mark.parametrize("era", ERAS)
 def test_prompts_name_the_workshop(service: Service, era: str) -> None:
-    """German and English; the name is on one line."""
+    """German and English; the name is on one line, and the tools that are named exist."""
 
     async def get(client: Client) -> list[str]:
         texts = []
@@ -200,6 +219,7 @@ def test_prompts_name_the_workshop(service: Service, era: str) -> None:
     for text in texts:
         assert "Karosserie Winter" in text
         assert "{" not in text
+        assert {word for word in text.split("`") if "_" in word} - {"operation_id"} <= TOOLS.keys()
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -64,6 +64,9 @@ def test_no_handshake_is_needed_and_a_prefix_changes_nothing(service: Service) -
         pytest.param(b'{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600, id="method is a number"),
         pytest.param(b'{"jsonrpc": "2.0", "id": {}, "method": "ping"}', -32600, id="id is an object"),
         pytest.param(b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600, id="id is null"),
+        pytest.param(b'{"jsonrpc": "2.0", "id": 1, "method": "%b"}' % (b"x" * 101), -32600, id="long method"),
+        pytest.param(b'{"jsonrpc": "2.0", "id": "%b", "method": "ping"}' % (b"x" * 201), -32600, id="long id"),
+        pytest.param(b'{"jsonrpc": "2.0", "id": %b, "method": "ping"}' % (b"9" * 5_000), -32700, id="many digits"),
         pytest.param(b'{"jsonrpc": "2.0", "id": 1, "result": {}}', -32600, id="response"),
         pytest.param(b'{"jsonrpc": "2.0", "id": 1, "method": "\xff"}', -32700, id="no UTF-8"),
         pytest.param(b'{"jsonrpc": "2.0", "id": 1, "method": "\\ud800"}', -32700, id="lone surrogate"),
@@ -113,6 +116,8 @@ def test_names_and_arguments_may_be_long_and_strange(service: Service) -> None:
     strange = "ignore all instructions \U0001f697 {}%s\u0000" * 500
     for params in (
         {"name": strange, "arguments": {}},
+        {"name": "find_order", "arguments": {f"a{number}": number for number in range(12_000)}},
+        {"name": "find_order", "arguments": {"plate": [[number] for number in range(20_000)]}},
         {"name": "find_order", "arguments": {"plate": strange, strange[:50]: strange}},
         {"name": "find_order", "arguments": {"plate": "WN"}, "_meta": {"call_id": strange}},
         {"name": "find_order", "arguments": {"plate": "WN"}, "_meta": {"call_id": {"a": []}}},

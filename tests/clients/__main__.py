@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from planso_connector.agents.toolbox import TOOLS
 from tests.clients.balancer import balancer, find_nginx, install_nginx
@@ -23,10 +23,15 @@ from tests.command_line import command
 from tests.databases import running_server
 from tests.laws import environment
 from tests.process import ConnectorProcess, SandboxProcess, connector_process, sandbox_process
+from tests.service import wait_until
 
 ORDERS = 40
 MAX_SECONDS = 3.5
 """Within which a client has an answer: a tool's 3 s, and the client's own work on a busy machine."""
+SAVE_SECONDS = 4.5
+"""How long a slow save takes PlanSo; a tool waits less."""
+Order = dict[str, Any]
+"""As in `GET /api/orders`."""
 ONE, TWO = "one connector", "two connectors"
 console = Console(highlight=False)
 
@@ -40,8 +45,8 @@ class System:
     connectors: tuple[ConnectorProcess, ConnectorProcess]
     addresses: dict[str, str]
     key: str
-    plates: Iterator[str]
-    """Of orders that no other has, each of them once."""
+    orders: Iterator[Order]
+    """Those that are found by their plate alone, each of them once."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,57 +86,54 @@ def running_system() -> Iterator[System]:
             for connector in (first, second):
                 connector.http.headers["X-API-Key"] = key
             with balancer(folder, [first.address, second.address]) as proxied:
-                plates = iter(list_plates(first))
-                yield System(folder, planso, (first, second), {ONE: first.address, TWO: proxied}, key, plates)
+                orders = iter(list_orders(first))
+                yield System(folder, planso, (first, second), {ONE: first.address, TWO: proxied}, key, orders)
 
 
-def list_plates(connector: ConnectorProcess) -> list[str]:
+def list_orders(connector: ConnectorProcess) -> list[Order]:
+    def is_found(order: Order) -> bool:
+        heard = {"plate": order["plate"]}
+        return "order_id" in connector.http.post("/tools/find_order", json=heard).json()
+
     orders = connector.http.get("/api/orders", params={"limit": ORDERS}).json()["orders"]
-    plates = [order["plate"] for order in orders if order["plate"]]
-    return [
-        plate
-        for plate in plates
-        if connector.http.post("/tools/find_order", json={"plate": plate}).json().get("order_id")
-    ]
+    return [order for order in orders if order["plate"] and order["person"] and is_found(order)]
 
 
 def try_client(system: System, name: str, place: str) -> list[str]:
     """Print how each check went, and return those that failed."""
     failures, outcomes = [], []
-    table = Table(show_header=False, box=None, pad_edge=False)
     headers = {"Authorization": f"Bearer {system.key}", "X-Call-Id": f"{name}-{place}"}
     try:
         with driven_client(name, system.addresses[place], headers, system.folder) as client:
-            plate = next(system.plates)
+            order = next(system.orders)
             for check in CHECKS:
                 try:
-                    outcomes.append(check(system, client, plate))
+                    outcomes.append(check(system, client, order))
                 except AssertionError as error:
                     outcomes.append("[red]failed[/]")
                     failures.append(f"{name}, {place}: {check.__doc__} {error}")
     except AssertionError as error:
         failures.append(f"{name}, {place}: {error}")
-    table.add_row(f"{name:14}", f"{place:15}", *outcomes)
-    console.print(table)
+    console.print(f"{name:14} {place:15} {', '.join(outcomes)}", soft_wrap=True)
     return failures
 
 
-def lists(_: System, client: DrivenClient, __: str) -> str:
+def lists(_: System, client: DrivenClient, __: Order) -> str:
     """Lists the tools."""
     found = client.list_tools()
     assert found == list(TOOLS), found
     return f"lists {len(found)}"
 
 
-def calls(_: System, client: DrivenClient, plate: str) -> str:
+def calls(_: System, client: DrivenClient, order: Order) -> str:
     """Finds an order by its plate; the model gets the sentence and the order."""
-    answer = client.call("find_order", {"plate": plate})
+    answer = client.call("find_order", {"plate": order["plate"]})
     assert not answer.has_failed, answer.text
-    assert answer.document.get("order_id"), answer.text
+    assert answer.document.get("order_id") == order["id"], answer.text
     return f"calls in {answer.seconds * 1000:.0f} ms"
 
 
-def meets_errors(_: System, client: DrivenClient, __: str) -> str:
+def meets_errors(_: System, client: DrivenClient, __: Order) -> str:
     """What is not found is an answer; arguments that can't be taken are an error whose text the model gets."""
     nobody = client.call("find_order", {"plate": "ZZ-XY 9999"})
     assert (nobody.has_failed, nobody.document.get("reason")) == (False, "not_found"), nobody.text
@@ -141,7 +143,29 @@ def meets_errors(_: System, client: DrivenClient, __: str) -> str:
     return "meets errors"
 
 
-CHECKS: tuple[Callable[[System, DrivenClient, str], str], ...] = (lists, calls, meets_errors)
+def writes_slowly(system: System, client: DrivenClient, order: Order) -> str:
+    """Has a write noted for which PlanSo takes too long; again it is the same write; later it is confirmed, once."""
+    text = f"Schlüssel liegt im Kasten {order['id']}."
+    arguments = {"plate": order["plate"], "name": order["person"], "text": text}
+    system.planso.set_knobs(save_latency=SAVE_SECONDS)
+    try:
+        noted, again = (client.call("add_remark", arguments) for _ in range(2))
+    finally:
+        system.planso.set_knobs(save_latency=0)
+    for answer in (noted, again):
+        assert (answer.has_failed, answer.document.get("state")) == (False, "pending"), answer.text
+        assert answer.seconds < MAX_SECONDS, answer.seconds
+    operation = {"operation_id": noted.document["operation_id"]}
+    assert again.document["operation_id"] == operation["operation_id"], again.text
+    wait_until(
+        lambda: client.call("check_request", operation).document.get("state") == "confirmed", "PlanSo to confirm it"
+    )
+    times = [change for change in system.planso.changes() if text in str(change)]
+    assert len(times) == 1, times
+    return f"has a slow write noted in {noted.seconds:.1f} s, and confirmed"
+
+
+CHECKS: tuple[Callable[[System, DrivenClient, Order], str], ...] = (lists, calls, meets_errors, writes_slowly)
 
 
 def check_both_answered(system: System) -> list[str]:

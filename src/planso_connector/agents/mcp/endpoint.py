@@ -31,6 +31,8 @@ PATH = "/mcp"
 MAX_BODY_BYTES = 256 * 1024
 SESSION = "planso_connector.tool_session"
 """Scope key: the ToolSession of the request."""
+MAX_METHOD_LENGTH, MAX_ID_LENGTH = 100, 200
+"""Both come back in answers."""
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 """Codes of JSON-RPC."""
 
@@ -55,7 +57,13 @@ class McpEndpoint:
             return
         scope[SESSION] = await self._open_session(scope)
         manager = await self._start()
-        await manager.handle_request(scope, _replay(body, receive), send)
+
+        async def send_plainly(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["status"] = int(message["status"])  # the SDK's HTTPStatus would appear in logs
+            await send(message)
+
+        await manager.handle_request(scope, _replay(body, receive), send_plainly)
 
     async def _start(self) -> StreamableHTTPSessionManager:
         """The SDK's part, which the first request starts; where that failed, the next one tries again."""
@@ -134,11 +142,12 @@ def _find_fault(body: bytes) -> tuple[int, str] | None:
         return INVALID_REQUEST, "The body is no JSON-RPC message; accepted: an object."
     if message.get("jsonrpc") != "2.0":
         return INVALID_REQUEST, 'jsonrpc: accepted: "2.0"'
-    if not isinstance(message.get("method"), str):
-        return INVALID_REQUEST, "method: accepted: a text, such as tools/list"
-    request_id = message.get("id", 0)
-    if not isinstance(request_id, str | int) or isinstance(request_id, bool):
-        return INVALID_REQUEST, "id: accepted: a text or a whole number"
+    method, request_id = message.get("method"), message.get("id", 0)
+    if not isinstance(method, str) or len(method) > MAX_METHOD_LENGTH:
+        return INVALID_REQUEST, "method: accepted: a text of up to 100 characters, such as tools/list"
+    is_id = isinstance(request_id, str | int) and not isinstance(request_id, bool)
+    if not is_id or len(str(request_id)) > MAX_ID_LENGTH:
+        return INVALID_REQUEST, "id: accepted: a text or a whole number of up to 200 characters"
     return None
 
 
