@@ -6,19 +6,24 @@ import csv
 import io
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import select, update
 
 from planso_connector.domain.clock import format_instant, now
 from planso_connector.domain.part import Part
 from planso_connector.flows.querying.whole_lists import PAGE
 from planso_connector.rest.middleware.accepted_format import CSV, XLSX, choose_type
+from planso_connector.rest.tables.columns import PART_COLUMNS
+from planso_connector.rest.tables.xlsx_table import XlsxTable
 from planso_connector.store import history
 from planso_connector.store import orders as stored_orders
 from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.tables import orders as rows
 from tests.service import Service, wait_until
 from tests.store.samples import order, part
 
@@ -236,3 +241,38 @@ def test_every_order_of_a_table_is_in_the_access_log(service: Service) -> None:
     assert {order_id for ids in find_new("GET /api/orders.csv") for order_id in ids} == shown
     # Recorded once the response is sent.
     wait_until(lambda: find_new("GET /api/orders/{order_id}/parts.csv") == [(FIRST,)], "the entry of the parts")
+
+
+def test_a_fault_never_looks_like_a_whole_table(service: Service) -> None:
+    """Behind the first page CSV breaks off without its end; a workbook, which is not begun then, is a failure."""
+    last = read_german(get(service, ".csv", fields="id"))[-1]["id"]
+    is_last = (rows.c.workshop == "default", rows.c.id == int(last))
+    documents: list[str] = []
+
+    def damage(tx: Transaction) -> None:
+        documents.extend(row["document"] for row in tx.fetch_all(select(rows.c.document).where(*is_last)))
+        tx.execute(update(rows).where(*is_last).values(document="{"))
+
+    def mend(tx: Transaction) -> None:
+        tx.execute(update(rows).where(*is_last).values(document=documents[0]))
+
+    service.write_database(damage)
+    try:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            service.http.get("/api/orders.csv")
+        failed = service.http.get("/api/orders.xlsx")
+        assert (failed.status_code, failed.json()["success"]) == (500, False)
+    finally:
+        service.write_database(mend)
+    assert read_german(get(service, ".csv", fields="id"))[-1]["id"] == last
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # zipfile's own, as it is collected
+def test_no_room_for_a_workbook(tmp_path: Path) -> None:
+    """A full disk is an OSError, by which the route answers 503."""
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        table = XlsxTable(PART_COLUMNS, full, str(tmp_path))
+        table.write_rows([["x"]])
+        with pytest.raises(OSError, match="No space left"):
+            table.finish()
+        table.abandon()

@@ -31,8 +31,8 @@ from planso_connector.rest.tables.csv_table import CsvTable, Dialect
 from planso_connector.rest.tables.responses import Pages, respond_csv, respond_xlsx
 
 MAX_LIMIT = 1_000_000
-MAX_TABLES = 2
-"""Pages of tables that are made at a time; the others wait, so that tables leave most of the processor to the rest."""
+MAX_TABLES, MAX_WORKBOOKS = 2, 2
+"""Pages of tables, and workbooks, that are made at a time; the others wait, so that other requests go on."""
 
 _INVALID_AFTER = replace(INVALID_DATE, loc=("query", "after"))
 _ORDERS_FAILURES = document_failures(422, 503, invalid=_INVALID_AFTER)
@@ -81,11 +81,11 @@ def _as_xlsx(failures: Responses) -> dict[str, Any]:
 
 
 def routes() -> list[APIRouter]:
-    slots = asyncio.Semaphore(MAX_TABLES)
-    return [_orders_router(slots), _parts_router(), _history_router(slots)]
+    slots, workbooks = asyncio.Semaphore(MAX_TABLES), asyncio.Semaphore(MAX_WORKBOOKS)
+    return [_orders_router(slots, workbooks), _parts_router(workbooks), _history_router(slots, workbooks)]
 
 
-def _orders_router(slots: asyncio.Semaphore) -> APIRouter:
+def _orders_router(slots: asyncio.Semaphore, workbooks: asyncio.Semaphore) -> APIRouter:
     router = make_router("/api", "orders")
 
     @router.get("/orders.csv", summary="Query orders as CSV", **_as_csv(_ORDERS_EXAMPLE, _ORDERS_FAILURES))
@@ -104,7 +104,7 @@ def _orders_router(slots: asyncio.Semaphore) -> APIRouter:
         """All orders that match, a row each, with real dates; also by `Accept` at `/api/orders`."""
         columns = select_columns(query.member_names)
         pages = _read_orders(request, flows, query, columns, slots)
-        return await respond_xlsx("orders", columns, pages, is_head=get_context(request.scope).is_head)
+        return await respond_xlsx("orders", columns, pages, workbooks, is_head=get_context(request.scope).is_head)
 
     return router
 
@@ -129,7 +129,7 @@ async def _read_orders(
         yield rows
 
 
-def _parts_router() -> APIRouter:
+def _parts_router(workbooks: asyncio.Semaphore) -> APIRouter:
     router = make_router("/api/orders", "orders")
 
     async def read(flows: WorkshopFlows, order_id: int) -> Pages:
@@ -149,12 +149,12 @@ def _parts_router() -> APIRouter:
     async def get_order_parts_xlsx(flows: Flows, request: Request, order_id: OrderId) -> Response:
         """The parts, a row each, with real dates; also by `Accept`."""
         pages, is_head = read(flows, order_id), get_context(request.scope).is_head
-        return await respond_xlsx(f"order-{order_id}-parts", PART_COLUMNS, pages, is_head=is_head)
+        return await respond_xlsx(f"order-{order_id}-parts", PART_COLUMNS, pages, workbooks, is_head=is_head)
 
     return router
 
 
-def _history_router(slots: asyncio.Semaphore) -> APIRouter:
+def _history_router(slots: asyncio.Semaphore, workbooks: asyncio.Semaphore) -> APIRouter:
     router = make_router("/api/orders", "orders")
 
     async def read(flows: WorkshopFlows, order_id: int, limit: int | None) -> Pages:
@@ -184,6 +184,6 @@ def _history_router(slots: asyncio.Semaphore) -> APIRouter:
     ) -> Response:
         """Every change, newest first, a row for each field, with real dates; also by `Accept`."""
         pages, is_head = read(flows, order_id, limit), get_context(request.scope).is_head
-        return await respond_xlsx(f"order-{order_id}-history", HISTORY_COLUMNS, pages, is_head=is_head)
+        return await respond_xlsx(f"order-{order_id}-history", HISTORY_COLUMNS, pages, workbooks, is_head=is_head)
 
     return router

@@ -8,7 +8,7 @@ from typing import IO
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.errors import Invalid, Problem, StoreUnavailable
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.rest.middleware.accepted_format import CSV, XLSX
 from planso_connector.rest.tables.cells import Column, Row
@@ -36,13 +36,32 @@ async def respond_csv(name: str, table: CsvTable, pages: Pages, *, is_head: bool
     return StreamingResponse(body(), 200, _build_headers(f"{name}.csv"), CSV)
 
 
-async def respond_xlsx(name: str, columns: Sequence[Column], pages: Pages, *, is_head: bool) -> Response:
-    """Raises Invalid for more rows than Excel can hold."""
+async def respond_xlsx(
+    name: str, columns: Sequence[Column], pages: Pages, slots: asyncio.Semaphore, *, is_head: bool
+) -> Response:
+    """
+    `slots`: how many workbooks are made at a time, each of which needs room in the temporary folder. Raises Invalid for
+    more rows than Excel can hold, and StoreUnavailable where there is no room.
+    """
     first: Sequence[Row] = await anext(pages, ())
     headers = _build_headers(f"{name}.xlsx")
     if is_head:
         return StreamingResponse((), 200, headers, XLSX)
+    try:
+        async with slots:
+            file = await _write_workbook(columns, first, pages)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreUnavailable(f"The workbook can't be written to the temporary folder: {reason}.") from error
+    headers["Content-Length"] = str(file.seek(0, 2))
+    file.seek(0)
+    return StreamingResponse(_read(file), 200, headers, XLSX)
+
+
+async def _write_workbook(columns: Sequence[Column], first: Sequence[Row], pages: Pages) -> IO[bytes]:
+    """A file without a name, which is gone when it is closed. Raises OSError, Invalid."""
     file = TemporaryFile()  # noqa: SIM115 - closed when it is sent
+    table: XlsxTable | None = None
     try:
         with TemporaryDirectory() as folder:
             table = await asyncio.to_thread(XlsxTable, columns, file, folder)
@@ -53,12 +72,12 @@ async def respond_xlsx(name: str, columns: Sequence[Column], pages: Pages, *, is
                     raise Invalid([Problem.of(("query", "limit"), message, "too_many_rows")])
                 await asyncio.to_thread(table.write_rows, rows)
             await asyncio.to_thread(table.finish)
-        headers["Content-Length"] = str(file.seek(0, 2))
-        file.seek(0)
     except BaseException:
+        if table is not None:
+            table.abandon()
         file.close()
         raise
-    return StreamingResponse(_read(file), 200, headers, XLSX)
+    return file
 
 
 def _build_headers(file_name: str) -> dict[str, str]:

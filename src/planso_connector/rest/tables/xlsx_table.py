@@ -56,8 +56,18 @@ class XlsxTable:
                     self._write(number, cell)
 
     def finish(self) -> None:
+        """Raises OSError."""
         self._sheet.autofilter(0, 0, self.rows, self._columns - 1)
-        self._book.close()
+        from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]
+
+        try:
+            self._book.close()
+        except XlsxWriterException as error:  # it hides the OSError
+            raise OSError(str(error)) from error
+
+    def abandon(self) -> None:
+        """In place of `finish`, or after it failed."""
+        self._sheet.row_data_fh.close()
 
     def _write(self, number: int, cell: Cell) -> None:
         match cell:
