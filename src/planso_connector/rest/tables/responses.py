@@ -53,7 +53,6 @@ async def respond_xlsx(
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreUnavailable(f"The workbook can't be written to the temporary folder: {reason}.") from error
-    headers["Content-Length"] = str(file.seek(0, 2))
     file.seek(0)
     return StreamingResponse(_read(file), 200, headers, XLSX)
 
