@@ -196,7 +196,7 @@ def test_a_full_day_is_not_booked(service: Service) -> None:
     with _unchanged(service):
         answer = call(service, "book_appointment", _heard(order, kind="drop_off", date=_say(day)))
     assert (answer["ok"], answer["reason"], len(answer["alternatives"])) == (False, "no_room", 3)
-    assert answer["say"].startswith(f"Für {_say(day)} ist leider nichts frei. Die nächsten freien Termine sind: ")
+    assert answer["say"].startswith(f"Für {_say(day)}, ist leider nichts frei. Die nächsten freien Termine sind: ")
     for offered in answer["alternatives"]:
         assert _say(date.fromisoformat(offered["date"])) in answer["say"]
     nearest = answer["alternatives"][0]["date"]
@@ -221,11 +221,24 @@ def test_the_last_slot_is_given_once(service: Service, connectors: tuple[Service
     assert without_time["options"] == [f"{day}T09:30"]
 
 
+def test_what_a_call_keeps_it_books(service: Service) -> None:
+    """The last place of a day, kept by one call: another call does not get it, and the one that keeps it does."""
+    order, day = _add(service), _day(next(_days))
+    wish = {"kind": "drop_off", "when": f"{day}"}
+    kept = call(service, "find_free_slots", wish | {"keep": True}, X_Call_Id="k")
+    assert kept["hold_id"], kept
+    other = call(service, "book_appointment", _heard(order, **wish), X_Call_Id="l")
+    assert (other["ok"], other["reason"]) == (False, "no_room")
+    booked = call(service, "book_appointment", _heard(order, **wish), X_Call_Id="k")
+    assert (booked["ok"], booked["state"]) == (True, "confirmed")
+    assert call(service, "book_appointment", _heard(order, **wish), X_Call_Id="k") == booked
+
+
 QUESTIONS = [
-    ({"date": "so bald wie möglich"}, "An welchem Tag, und um wie viel Uhr?"),
+    ({"when": "so bald wie möglich"}, "An welchem Tag, und um wie viel Uhr?"),
     ({}, "An welchem Tag, und um wie viel Uhr?"),
-    ({"date": "Anfang nächster Woche"}, "An welchem Tag genau"),
-    ({"date": "am 31. Februar"}, "Diesen Tag gibt es nicht"),
+    ({"when": "Anfang nächster Woche"}, "An welchem Tag genau"),
+    ({"when": "am 31. Februar"}, "Diesen Tag gibt es nicht"),
     ({"date": "gestern"}, "schon vorbei"),
     ({"time": "um acht"}, "An welchem Tag genau?"),
     ({"date": "in zehn Tagen", "time": "irgendwann mal"}, "Um wie viel Uhr genau?"),

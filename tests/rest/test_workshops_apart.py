@@ -101,6 +101,17 @@ def test_no_tool_shows_another_workshops(workshops: Workshops, tool: str) -> Non
     assert snapshot(workshops, "beta") == before
 
 
+def test_a_notice_is_its_workshops_own(workshops: Workshops) -> None:
+    """What a caller leaves at one workshop, also about an order that is another's, no other one lists or closes."""
+    order_id = foreign_order(workshops, "alpha", "beta")
+    handed = workshops.http["alpha"].post("/tools/hand_over", json={"order_id": order_id, "reason": "Ruft an."}).json()
+    assert (handed["ok"], "order_id" in handed) == (True, False)
+    listed = {name: workshops.http[name].get("/api/notices").json()["notices"] for name in NAMES}
+    assert handed["notice_id"] in {notice["id"] for notice in listed["alpha"]}
+    assert handed["notice_id"] not in {notice["id"] for notice in listed["beta"]}
+    assert workshops.http["beta"].post(f"/api/notices/{handed['notice_id']}/done").status_code == 404
+
+
 def plant_secret(workshops: Workshops, name: str) -> None:
     """A text that only one order of this workshop has."""
     order_id = foreign_order(workshops, "alpha", name)

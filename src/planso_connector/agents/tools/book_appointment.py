@@ -230,12 +230,19 @@ def _no_room(session: ToolSession, kind: BookingKind, moment: SpokenMoment, erro
     return ToolFailure(
         phrases.NO_ROOM,
         Reason.NO_ROOM,
-        {"when": say_moment(moment, today, session.language), "nearest": nearest},
+        {"when": _say_as_subject(session, moment), "nearest": nearest},
         kind=kind,
         date=moment.day.isoformat(),
         time=f"{moment.clock:%H:%M}" if moment.clock is not None else None,
         alternatives=alternatives,
     )
+
+
+def _say_as_subject(session: ToolSession, moment: SpokenMoment) -> str:
+    """In German a comma ends `Dienstag, den 8. Dezember,`."""
+    today = session.local_now().date()
+    said = say_moment(moment, today, session.language)
+    return f"{said}," if session.language == "de" and moment.clock is None and moment.day != today else said
 
 
 def _nearest_time(offered: OfferedDay, moment: SpokenMoment) -> SpokenMoment:

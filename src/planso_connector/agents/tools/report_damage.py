@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from planso_connector.agents.order_choice import Heard, ask_for
-from planso_connector.agents.tool import MAX_TEXT_LENGTH, Tool, ToolArguments
+from planso_connector.agents.tool import MAX_TEXT_LENGTH, Flag, Tool, ToolArguments
 from planso_connector.agents.tool_answer import Phrase
 from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.writing import WriteAnswer, build_write_request, check_settled, describe_write
@@ -57,7 +57,7 @@ class ReportDamageArguments(ToolArguments):
     plate: Heard = Field(None, description="The number plate as it was transcribed, spelled out or written.")
     name: Heard = Field(None, description="First name and surname, or the company.")
     phone: Heard = Field(None, description="A phone number to call back, in digits or in words.")
-    is_another: bool = Field(
+    is_another: Flag = Field(
         False, description="True only where the caller said that it is another damage than that of the order there is."
     )
 
