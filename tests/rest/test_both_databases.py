@@ -36,3 +36,8 @@ def test_the_connector_is_the_same_on_both_databases(database_url: str) -> None:
             rest = first.http.get("/api/orders", params={"limit": "500", "cursor": page["next_cursor"]}).json()
             listed = [order["id"] for order in page["orders"] + rest["orders"]]
             assert sorted(listed) == sorted(sandbox.order_ids())
+            table = second.http.get("/api/orders.csv", params={"fields": "id", "dialect": "standard"}).text.split()
+            assert table[0] == "id"
+            assert sorted(map(int, table[1:])) == sorted(sandbox.order_ids())
+            timeline = second.http.get(f"/api/orders/{order_id}/timeline").json()["timeline"]
+            assert "changed.shop_date" in {entry["what"] for entry in timeline["entries"]}
