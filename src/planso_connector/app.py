@@ -40,6 +40,7 @@ from planso_connector.settings import Settings, SettingsError
 from planso_connector.shared_throttles import SharedThrottles
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
+from planso_connector.webhooks.sender import WebhookSender
 from planso_connector.workers.supervisor import Supervisor
 from planso_connector.workshop_directory import ServedWorkshop, WorkshopDirectory
 from planso_connector.workshop_parts import SharedParts, WorkshopParts, build_workshop
@@ -70,6 +71,7 @@ class Connector:
     rest: FastAPI
     server: config.ServerConfig
     supervisor: Supervisor
+    webhook_sender: WebhookSender
 
     @property
     def default(self) -> WorkshopParts:
@@ -181,12 +183,14 @@ async def _build(
             rest=rest,
             server=config.build_config(rest, configuration.request_limits(settings)),
             supervisor=supervisor,
+            webhook_sender=shared.webhook_sender,
         )
     finally:
         database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
         await calls.server.close(CALL_GRACE)
         await workshops.close()
         await calls.forwarded.close()
+        await shared.webhook_sender.close()
         await leases.close()
         await access_log.close()
 
@@ -213,6 +217,7 @@ def _build_shared(
         metrics=Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages),
         traces=traces,
         wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo", is_alone),
+        webhook_sender=WebhookSender(configuration.webhook_networks(settings)),
         feed_wait_limit=WaitLimit(settings.connector_parallel_total // 4, "for changes", is_alone),
         sync_pacer=Pacer(),
         write_pacer=Pacer(),

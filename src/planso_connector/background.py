@@ -4,20 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from random import Random
 
 import structlog
 
 from planso_connector import configuration
 from planso_connector.app import Connector
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.delivering.delivery import WebhookDelivery
 from planso_connector.flows.operating import planso_calls
 from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.flows.operating.planso_calls import LocalCalls
 from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.querying.reindex import Reindexer
-from planso_connector.store import lookup_keys
+from planso_connector.store import leases, lookup_keys, webhooks
 from planso_connector.workers import readiness_watch, removed_workshops, retention, startup
 from planso_connector.workers.supervisor import Worker
+from planso_connector.workers.webhook_worker import WebhookWorker
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +62,16 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
                 periods = configuration.retention_periods(workshops.directory.load_settings(served))
                 await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
 
+    async def list_receivers() -> list[tuple[str, str]]:
+        return await built.database.read(webhooks.list_enabled)
+
+    holder = leases.generate_holder()
+
+    def get_delivery(name: str) -> WebhookDelivery:
+        own = built.database.for_workshop(name)
+        return WebhookDelivery(own, built.webhook_sender, built.clock, holder, Random())  # noqa: S311 - jitter
+
+    webhook_worker = WebhookWorker(list_receivers, get_delivery, built.database.max_wait)
     workers = (
         Worker("leases", built.leases.run_renewal_loop),
         Worker("wake_ups", built.calls.wake_ups.run),
@@ -72,6 +85,7 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
         Worker("access_log", built.access_log.run),
         Worker("readiness", partial(readiness_watch.run, built.get_readiness)),
         Worker("removed_workshops", partial(removed_workshops.run, built.registry.purge_removed)),
+        Worker("webhooks", webhook_worker.run),
         Worker("retention", partial(retention.run, apply_retention, built.clock)),
     )
     async with built.supervisor.run_workers(workers):

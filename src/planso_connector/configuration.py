@@ -1,6 +1,6 @@
 """Turn settings into the values that the parts of the connector take. Raises SettingsError naming the setting."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from planso_connector.planso.saving.trial_profile import fingerprint_profile
 from planso_connector.rest.application import RequestPolicy
 from planso_connector.rest.middleware import trusted_hosts
 from planso_connector.rest.middleware.rate_limits import Limits, Rate
-from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
+from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
 from planso_connector.setting_errors import describe_error
 from planso_connector.settings import WORKSHOP_SETTINGS, Settings, SettingsError, WorkshopSettings
 from planso_connector.store.engine.database import Database
@@ -245,6 +245,12 @@ def retention_periods(settings: Settings) -> RetentionPeriods:
         deleted_orders=settings.connector_keep_tombstones,
         access_log=settings.connector_keep_accesses,
     )
+
+
+def webhook_networks(settings: Settings) -> Sequence[Network]:
+    """Networks off the public one that webhooks may call. Raises SettingsError."""
+    with _naming("CONNECTOR_WEBHOOK_NETWORKS"):
+        return trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_webhook_networks))
 
 
 def request_policy(settings: Settings, is_behind: Callable[[], bool]) -> RequestPolicy:

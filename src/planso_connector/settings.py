@@ -180,6 +180,9 @@ class Settings(BaseSettings):
         timedelta(days=90),
         description="How long settled writes are kept, at least 7 d; here and below, `0` keeps them forever.",
     )
+    connector_webhook_networks: str = Field(
+        "", description="Networks off the public one whose receivers webhooks may call, such as `127.0.0.0/8`."
+    )
     connector_keep_changes: Duration = Field(
         timedelta(days=30), description="How long the change feed goes back; a cursor from before is 410."
     )

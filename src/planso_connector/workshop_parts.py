@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from planso_connector import configuration, telemetry
+from planso_connector.flows.delivering.receivers import WebhookReceivers
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.capacity import CapacityFlow
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -51,6 +52,7 @@ from planso_connector.settings import Settings
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.database import Database
 from planso_connector.store.wake_ups import WakeUpKind
+from planso_connector.webhooks.sender import WebhookSender
 
 PUSHES_PER_REQUEST = 2
 """Operations in progress per concurrent PlanSo request. More would only crowd out reads."""
@@ -66,6 +68,7 @@ class SharedParts:
     traces: telemetry.Traces
     wait_limit: WaitLimit
     feed_wait_limit: WaitLimit
+    webhook_sender: WebhookSender
     sync_pacer: Pacer
     write_pacer: Pacer
     process_checks: Sequence[ProcessCheck]
@@ -297,6 +300,7 @@ def _build_flows(basis: _Basis, writing: _Writing, sync: Sync, calls: PlansoCall
         timelines=TimelineQueries(database, shared.clock, settings.connector_keep_history),
         lookup=LookupService(database),
         change_feed=ChangeFeed(database, shared.feed_wait_limit),
+        webhooks=WebhookReceivers(database, shared.webhook_sender, shared.clock),
         availability=AvailabilityQueries(database, freshness, shared.clock),
         capacity=CapacityFlow(database, shared.clock),
         notices=Notices(database, shared.clock),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from planso_connector.flows.delivering.receivers import WebhookReceivers
 from planso_connector.flows.operating.capacity import CapacityFlow
 from planso_connector.flows.operating.notices import Notices
 from planso_connector.flows.operating.planso_calls import PlansoCalls
@@ -32,6 +33,7 @@ class WorkshopFlows:
     timelines: TimelineQueries
     lookup: LookupService
     change_feed: ChangeFeed
+    webhooks: WebhookReceivers
     availability: AvailabilityQueries
     capacity: CapacityFlow
     notices: Notices

@@ -49,6 +49,7 @@ from planso_connector.rest.routes import (
     sync,
     tables,
     timeline,
+    webhooks,
     workshops,
     writes,
 )
@@ -260,6 +261,7 @@ def build(
         notices.routes(),
         *order_writes.routes(),
         changes.routes(),
+        *webhooks.routes(),
         *operations.routes(),
         *writes.routes(),
         planso_login.routes(),

@@ -27,6 +27,7 @@ from planso_connector.store.tables import (
     parts,
     sections,
     unreadable_pages,
+    webhook_attempts,
 )
 
 TABLES_WITH_NAMES: tuple[Table, ...] = (orders, parts, sections, history, operations, unreadable_pages, notices)
@@ -76,6 +77,15 @@ _DELETE = {table.name: delete(table).where(*_of_order(table)) for table in _EXPO
 _LOCK = _BY_ORDER["orders"].with_for_update()
 _IS_OPERATION = operations.c.workshop == bindparam("of_workshop"), operations.c.id == bindparam("of_id")
 _OPERATION = select(operations).where(*_IS_OPERATION)
+_EMPTY_RESPONSES = (
+    update(webhook_attempts)
+    .where(
+        webhook_attempts.c.workshop == bindparam("of_workshop"),
+        webhook_attempts.c.order_id == bindparam("of_order", type_=BigInteger),
+        webhook_attempts.c.response != "",
+    )
+    .values(response="")
+)
 _IS_NOTICE = notices.c.workshop == bindparam("of_workshop"), notices.c.id == bindparam("of_id")
 _NOTICE = select(notices).where(*_IS_NOTICE)
 _DELETE_NOTICE = delete(notices).where(*_IS_NOTICE)
@@ -202,9 +212,9 @@ def list_pending(tx: Transaction, order_id: int) -> list[str]:
 
 def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -> Counter[str] | None:
     """
-    Erase an order's history, tabs, unreadable pages, notices, and what its operations requested; and the order itself
-    if PlanSo does not list it, or `with_current` (the next sync brings it as it is then). Returns erased rows by table;
-    None, with nothing done, while an operation is pending.
+    Erase an order's history, tabs, unreadable pages, notices, what its operations requested, and what receivers
+    responded to its events; and the order itself if PlanSo does not list it, or `with_current` (the next sync brings it
+    as it is then). Returns erased rows by table; None, with nothing done, while an operation is pending.
     """
     tx.lock(f"operations {tx.workshop} {order_id}")  # as recording an operation does
     stored = tx.fetch_all(_LOCK, of_order=order_id)
@@ -215,6 +225,7 @@ def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -
         erased["operations"] += _empty(tx, operation)
     for table in (history, sections, unreadable_pages, notices):
         erased[table.name] += tx.execute(_DELETE[table.name], of_order=order_id)
+    erased["webhook_attempts"] += tx.execute(_EMPTY_RESPONSES, of_order=order_id)
     if stored and (with_current or _mirror_state(stored[0]) is MirrorState.NOT_LISTED):
         erased += _drop(tx, stored[0])
     return +erased

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from planso_connector.domain.clock import Clock, Instant, format_instant
-from planso_connector.store import change_feed, idempotency_keys, leases, retention, slot_holds
+from planso_connector.store import change_feed, idempotency_keys, leases, retention, slot_holds, webhooks
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,7 @@ class Retention:
             "deleted_orders": (periods.deleted_orders, retention.drop_deleted_orders),
             "history": (periods.history, retention.drop_history),
             "change_feed": (periods.change_feed, change_feed.drop_old),
+            "webhook_attempts": (periods.change_feed, webhooks.drop_attempts),
             "operations": (periods.operations, self._drop_operations),
             "notices": (periods.operations, retention.drop_notices),
             "slot_holds": (_HOLDS_KEPT, slot_holds.drop_expired),

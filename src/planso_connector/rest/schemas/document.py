@@ -20,6 +20,7 @@ TAGS = [
     {"name": "tools", "description": "For phone agents and other language models; also over MCP."},
     {"name": "notices", "description": "What callers want from a person of the workshop."},
     {"name": "changes", "description": "Every change of every order, in order, without gaps."},
+    {"name": "webhooks", "description": "Receivers of changes: signed requests to addresses of yours."},
     {"name": "operations", "description": "Writes: what became of them, cancelling, undoing, restoring."},
     {"name": "writes", "description": "Whether writes reach PlanSo, and resuming them after damage."},
     {"name": "sync", "description": "Bring the connector's database up to date with PlanSo."},

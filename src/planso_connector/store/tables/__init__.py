@@ -8,6 +8,9 @@ Flags are 0 or 1, instants the 27 characters of `domain.clock.format_instant`, d
 from planso_connector.store.tables.columns import metadata as metadata
 from planso_connector.store.tables.feed import change_feed as change_feed
 from planso_connector.store.tables.feed import change_feed_bounds as change_feed_bounds
+from planso_connector.store.tables.feed import webhook_attempts as webhook_attempts
+from planso_connector.store.tables.feed import webhook_retries as webhook_retries
+from planso_connector.store.tables.feed import webhooks as webhooks
 from planso_connector.store.tables.mirror import history as history
 from planso_connector.store.tables.mirror import last_seen as last_seen
 from planso_connector.store.tables.mirror import lookup_keys as lookup_keys

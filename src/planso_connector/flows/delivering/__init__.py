@@ -1,0 +1,1 @@
+"""Webhooks: manage receivers, and deliver events to them."""

@@ -1,0 +1,1 @@
+"""HTTP to the receivers of webhooks: which addresses are allowed, and one signed request."""
