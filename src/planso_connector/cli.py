@@ -24,6 +24,7 @@ from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands import sandbox as sandbox_command
 from planso_connector.commands import sync as sync_command
 from planso_connector.commands import tools as tool_commands
+from planso_connector.commands import webhooks as webhook_commands
 from planso_connector.commands.console import (
     OfWorkshop,
     configure_logs,
@@ -69,6 +70,7 @@ cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
 cli.add_typer(capacity_commands.cli, name="capacity")
 cli.add_typer(notice_commands.cli, name="notices")
+cli.add_typer(webhook_commands.cli, name="webhooks")
 cli.add_typer(workshops.cli, name="workshops")
 cli.add_typer(tool_commands.cli, name="tools")
 

@@ -36,7 +36,15 @@ def _key(service: Service) -> None:
 def ask(service: Service, route: str, query: str) -> httpx2.Response:
     """Call the route on an order that exists, with a valid body."""
     method, _, template = route.partition(" ")
-    address = template.format(order_id=IDS[0], name="work", operation_id="op_1", hold_id="hold_1", notice_id="notice_1")
+    address = template.format(
+        order_id=IDS[0],
+        name="work",
+        operation_id="op_1",
+        hold_id="hold_1",
+        notice_id="notice_1",
+        webhook_id="webhook_1",
+        attempt_id="att_1",
+    )
     return service.http.request(method, f"{address}?{query}", json=BODIES.get(method))
 
 

@@ -75,7 +75,13 @@ def test_an_encoded_slash_is_no_slash(service: Service, spelling: str) -> None:
 def test_head_is_get_without_its_body(service: Service, path: str) -> None:
     """Wherever GET is, for monitoring: the same status and the same headers."""
     address = path.format(
-        order_id=first(service), operation_id="op_1", name="work", hold_id="hold_1", notice_id="notice_1"
+        order_id=first(service),
+        operation_id="op_1",
+        name="work",
+        hold_id="hold_1",
+        notice_id="notice_1",
+        webhook_id="webhook_1",
+        attempt_id="att_1",
     )
     head = service.http.head(address)
     with service.http.stream("GET", address) as whole:  # the stream of changes goes on

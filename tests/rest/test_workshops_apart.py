@@ -62,9 +62,16 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
     plant_secret(workshops, "beta")
     order_id = foreign_order(workshops, "alpha", "beta")
     operation = secret_operation(workshops)
+    webhook = secret_webhook(workshops) if "{webhook_id}" in template else ""
     hold = secret_hold(workshops) if "{hold_id}" in template else ""
     address = template.format(
-        order_id=order_id, name="work", operation_id=operation, hold_id=hold, notice_id="notice_1"
+        order_id=order_id,
+        name="work",
+        operation_id=operation,
+        hold_id=hold,
+        notice_id="notice_1",
+        webhook_id=webhook,
+        attempt_id="att_1",
     )
     before = snapshot(workshops, "beta")
     parameters: dict[str, Any] = {"q": "Zzyzx"} if template == "/api/lookup" else {}
@@ -78,6 +85,8 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
         assert (answer.status_code, answer.json()["ok"]) == (200, False)
     elif "{" in template:
         assert answer.status_code in (403, 404), answer.text
+    if webhook:
+        assert workshops.http["beta"].delete(f"/api/webhooks/{webhook}").status_code == 200
     if hold:
         assert workshops.http["beta"].delete(f"/api/availability/holds/{hold}").status_code == 200
 
@@ -124,6 +133,12 @@ def secret_operation(workshops: Workshops) -> str:
     plant_secret(workshops, "beta")
     operations = workshops.http["beta"].get("/api/operations").json()["operations"]
     return str(operations[0]["id"])
+
+
+def secret_webhook(workshops: Workshops) -> str:
+    answer = workshops.http["beta"].post("/api/webhooks", json={"url": "https://example.org/Geheim"})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["webhook"]["id"])
 
 
 def secret_hold(workshops: Workshops) -> str:

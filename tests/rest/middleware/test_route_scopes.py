@@ -68,7 +68,15 @@ def bad_keys(service: Service) -> dict[str, dict[str, str]]:
 def ask(service: Service, route: str, headers: dict[str, str], **options: Any) -> httpx2.Response:
     """Call the route on an order that exists, with nothing but these headers."""
     method, _, template = route.partition(" ")
-    address = template.format(order_id=IDS[0], name="work", operation_id="op_1", hold_id="hold_1", notice_id="notice_1")
+    address = template.format(
+        order_id=IDS[0],
+        name="work",
+        operation_id="op_1",
+        hold_id="hold_1",
+        notice_id="notice_1",
+        webhook_id="webhook_1",
+        attempt_id="att_1",
+    )
     with httpx2.Client(base_url=service.address, timeout=90, verify=False) as stranger:
         return stranger.request(method, address, headers=headers, **options)
 
