@@ -75,7 +75,11 @@ def test_no_route_shows_another_workshops(workshops: Workshops, route: str) -> N
     )
     before = snapshot(workshops, "beta")
     parameters: dict[str, Any] = {"q": "Zzyzx"} if template == "/api/lookup" else {}
-    body = {"remarks": "changed", "order_id": order_id} if method in ("PUT", "PATCH") else None
+    if template.endswith("/recover"):
+        parameters = {"since": "2026-01-01T00:00:00Z"}
+    body: dict[str, Any] | None = None
+    if method in ("PUT", "PATCH"):
+        body = {"enabled": False} if webhook else {"remarks": "changed", "order_id": order_id}
 
     answer = workshops.http["alpha"].request(method, address, params=parameters, json=body)
 

@@ -29,6 +29,7 @@ OF_THE_INSTALLATION = {
     "forwarded_calls._DROP_EXPIRED": "the expired calls of all workshops are deleted at once",
     "lookup_keys._COMPLETE_WORKSHOPS": "a start asks which of all workshops need their search index rebuilt",
     "workshop_states._STATES": "the installation's operator is shown the state of all workshops",
+    "webhooks._ENABLED": "a process delivers to the receivers of all workshops",
     "change_feed._NEW_EPOCH": "a restored database is marked for all workshops, by its operator",
     "operations._MARK_RESTORED": "a restored database is marked for all workshops, by its operator",
     "operations._OTHERS_PENDING": "a part of _CLAIMABLE, where its workshop is compared with that of the row around it",
