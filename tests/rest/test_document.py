@@ -197,8 +197,10 @@ def test_every_answer_says_what_it_is(declared: list[Answer]) -> None:
         (404, "no order 130|no operation op_|no workshop 'reit'|no hold hold_|no notice notice_|no webhook"),
         (
             409,
-            "came with another request before|can't be cancelled|can be undone|written back|'reit'|be lost"
-            "|is held|50 webhooks|is an example",
+            (
+                "came with another request before|can't be cancelled|can be undone|written back|'reit'|be lost"
+                "|is held|50 webhooks|is an example"
+            ),
         ),
         (412, "If-Match"),
         (413, "too large"),
