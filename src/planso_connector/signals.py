@@ -1,5 +1,9 @@
-"""Install a SIGTERM handler that ends the process, also as PID 1 of a container, until the server installs its own."""
+"""
+Install a SIGTERM handler that ends the process, also as PID 1 of a container, until the server installs its own; and
+bound the time that a graceful shutdown takes.
+"""
 
+import faulthandler
 import os
 import signal
 from types import FrameType
@@ -22,3 +26,11 @@ def install_sigterm_handler() -> None:
     """
     if IS_PID_1:
         signal.signal(signal.SIGTERM, terminate)
+
+
+def end_within(seconds: float) -> None:
+    """
+    If the process has not ended by then, write the stacks of its threads to standard error and end it with exit code 1.
+    A thread of the C library does it, so that nothing that is stuck can prevent it.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)

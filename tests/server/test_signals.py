@@ -121,3 +121,11 @@ def test_a_sync_ends_in_order(command: Command, sandbox: Sandbox) -> None:
     assert "in progress already" not in output
     assert "30 changed" not in output
     assert "changed" in output
+
+
+def test_a_shutdown_that_is_stuck_ends() -> None:
+    """After the given time the process ends with exit code 1, and says where it stood."""
+    stuck = "from planso_connector import signals; import threading; signals.end_within(0.1); threading.Event().wait()"
+    ended = subprocess.run([sys.executable, "-c", stuck], capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode == 1
+    assert "in wait" in ended.stderr

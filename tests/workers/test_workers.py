@@ -27,7 +27,7 @@ from planso_connector.store.tables import leases
 from planso_connector.workers import outbox_worker, retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
 from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
-from tests.service import Service, running, running_on_sqlite, settings_for, wait_until, wait_until_async
+from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for, wait_until, wait_until_async
 
 
 class Over(BaseException):
@@ -268,3 +268,24 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
         wait_until(is_renewed, "a heartbeat")
         sandbox.knobs.latency = 0.0
         assert service.wait_for_sync()["last_result"] is not None
+
+
+def test_a_worker_that_lost_its_cancellation_is_cancelled_again() -> None:
+    """Whatever swallows the first one, the process ends."""
+    cancellations: list[None] = []
+
+    async def run(_: Heartbeat) -> None:
+        while True:
+            try:
+                await asyncio.sleep(PATIENCE)
+            except asyncio.CancelledError:
+                cancellations.append(None)
+                if len(cancellations) == 3:
+                    raise
+
+    async def story() -> None:
+        async with Supervisor(cancel_again_after=0.01).run_workers([Worker("deaf", run)]):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(story())
+    assert len(cancellations) == 3

@@ -7,11 +7,15 @@ from typing import Any, cast
 
 import uvicorn
 
+from planso_connector import signals
 from planso_connector.server.config import ServerConfig
 from planso_connector.server.listener import Listener
 
 GRACE_PERIOD = 10.0
 """Seconds that requests and writes in flight have after the signal."""
+
+MAX_SHUTDOWN = 60.0
+"""Seconds from the first signal until the process ends, whatever it waits for. All grace periods together are less."""
 
 
 class GracefulServer(uvicorn.Server):
@@ -46,6 +50,8 @@ class GracefulServer(uvicorn.Server):
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            signals.end_within(MAX_SHUTDOWN)
         self.force_exit = self.should_exit
         super().handle_exit(sig, frame)
 

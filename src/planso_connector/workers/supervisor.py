@@ -21,6 +21,12 @@ FIRST_RESTART_DELAY, MAX_RESTART_DELAY = 1.0, 60.0
 STABLE_AFTER = 60.0
 """Seconds after which a worker is stable: its next restart delay is the first one again."""
 
+CANCEL_AGAIN_AFTER = 20.0
+"""
+Seconds until a worker that was cancelled and goes on is cancelled again: libraries lose cancellations now and then.
+Longer than the database is waited for while the process stops.
+"""
+
 FIRST_HEARTBEAT_TIMEOUT = 60.0
 """Seconds that a worker has for its first heartbeat."""
 
@@ -35,7 +41,8 @@ class Worker:
 
 
 class Supervisor:
-    def __init__(self) -> None:
+    def __init__(self, cancel_again_after: float = CANCEL_AGAIN_AFTER) -> None:
+        self._cancel_again_after = cancel_again_after
         self._watched: list[_Watched] = []
 
     @asynccontextmanager
@@ -43,7 +50,8 @@ class Supervisor:
         """Run the workers while inside."""
         self._watched = [_Watched(worker) for worker in workers]
         tasks = {
-            asyncio.create_task(_keep_running(watched), name=f"supervises {watched.name}") for watched in self._watched
+            asyncio.create_task(_keep_running(watched, self._cancel_again_after), name=f"supervises {watched.name}")
+            for watched in self._watched
         }
         try:
             yield
@@ -131,7 +139,7 @@ class _Watched:
         )
 
 
-async def _keep_running(watched: _Watched) -> None:
+async def _keep_running(watched: _Watched, cancel_again_after: float) -> None:
     """Run and restart a worker until cancelled, or until it is done."""
     worker = watched.worker
     while True:
@@ -142,7 +150,9 @@ async def _keep_running(watched: _Watched) -> None:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             task.cancel()
-            await asyncio.wait({task})
+            while not (await asyncio.wait({task}, timeout=cancel_again_after))[0]:
+                log.warning("worker_not_ended", worker=worker.name)
+                task.cancel()
             raise
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None and worker.may_end:

@@ -80,10 +80,14 @@ class WakeUps:
 
     async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         """Send, and listen or poll, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_sending(), name="wake-ups: send")
-            tasks.create_task(self._poll(beat), name="wake-ups: poll")
-            tasks.create_task(self._keep_listening(), name="wake-ups: listen")
+        loops = {"send": self._keep_sending(), "poll": self._poll(beat), "listen": self._keep_listening()}
+        tasks = [asyncio.create_task(loop, name=f"wake-ups: {name}") for name, loop in loops.items()]
+        try:
+            await asyncio.gather(*tasks)  # passes on each cancellation; a TaskGroup only the first
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def _keep_sending(self) -> None:
         while True:
