@@ -75,6 +75,7 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
             "PLANSO_PASSWORD": PASSWORD,
             "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
             "CONNECTOR_LOG_LEVEL": "debug",
+            "CONNECTOR_WRITE_WAIT": "60",
         }
         sandbox.knobs.no_content_orders.add(unreadable)
         with connector_process(environment, tmp_path) as connector:

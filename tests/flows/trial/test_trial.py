@@ -39,12 +39,12 @@ class Setup:
         self.sandbox = sandbox
         self.url = url
         database = f"sqlite:///{folder}/connector.db"
-        self.settings = settings_for(sandbox, url, database, connector_sync_parts=False, planso_timeout=2.0)
+        self.settings = settings_for(sandbox, url, database, connector_sync_parts=False, planso_timeout=30.0)
         self.environment = {
             "PLANSO_URL": url,
             "PLANSO_USER": sandbox.installation.username,
             "PLANSO_PASSWORD": sandbox.installation.password,
-            "PLANSO_TIMEOUT": "2",
+            "PLANSO_TIMEOUT": "30",
             "CONNECTOR_DATABASE_URL": database,
         }
 
