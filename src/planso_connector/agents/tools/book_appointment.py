@@ -126,10 +126,16 @@ def _to_iso(moment: SpokenMoment) -> str:
 
 async def _check_time(session: ToolSession, kind: BookingKind, moment: SpokenMoment) -> None:
     """
-    Raises ToolFailure with a question where a time is needed: for an inspection and a pick-up where the workshop has
-    fixed times, and where only a part of the day was said.
+    Raises ToolFailure with a question where the workshop has fixed times for this and the one that was said is none of
+    them, or none was said for an inspection or a pick-up; and where only a part of the day was said.
     """
-    if moment.clock is not None or (kind is BookingKind.DROP_OFF and moment.part is None):
+    if kind is BookingKind.DROP_OFF and moment.clock is None and moment.part is None:
+        return
+    slots = await _read_slots(session, kind)
+    if not slots and moment.part is not None:
+        raise ask_for(session.render(phrases.WHICH_TIME), date=moment.day.isoformat())
+    clock = f"{moment.clock:%H:%M}" if moment.clock is not None else ""
+    if not slots or any(begin <= clock < end for begin, end in slots):
         return
     (day,) = (await session.flows.availability.get(Question(kind, moment.day, 1))).availability.days
     free = _free_times(day, moment) or _free_times(day, SpokenMoment(moment.day))
@@ -138,8 +144,12 @@ async def _check_time(session: ToolSession, kind: BookingKind, moment: SpokenMom
         times = ", ".join(say_time(one.clock, session.language) for one in free if one.clock is not None)
         question = session.render(phrases.WHICH_TIME_OF, day=said, times=times)
         raise ask_for(question, date=moment.day.isoformat(), options=[_to_iso(option) for option in free])
-    if not day.slots and moment.part is not None:
-        raise ask_for(session.render(phrases.WHICH_TIME), date=moment.day.isoformat())
+
+
+async def _read_slots(session: ToolSession, kind: BookingKind) -> list[tuple[str, str]]:
+    """Begin and end of the workshop's times for this; empty where it has none, or set no capacity."""
+    document = (await session.flows.capacity.get()).document or {}
+    return [(slot[:5], slot[-5:]) for slot in document.get(kind.value, {}).get("slots", ())]
 
 
 def _free_times(day: DayAssessment, moment: SpokenMoment) -> list[SpokenMoment]:

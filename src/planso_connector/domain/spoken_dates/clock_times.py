@@ -68,8 +68,13 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"noon", lambda _: (12, 0), is_exact=True),
     _rule(rf"at {_HOURS} n(?P<m>[0-5]\d)(?! (?:M\d|uhr))", lambda m: (int(m["h"]), int(m["m"]))),
     _rule(r"at [no](?P<h>\d{1,2})(?! (?:M\d|o\d))", lambda m: (int(m["h"]), 0)),
+    _rule(r"at x n(?P<h>\d{1,2})(?! (?:M\d|o\d|day|week|month|minute))", lambda m: (int(m["h"]), 0)),
     _rule(rf"{_HOURS}(?= (?:am_|pm_))", lambda m: (int(m["h"]), 0)),
 )
+_ALTERNATIVE = re.compile(
+    r"(?<= )(?:(?P<before>T\d+ or (?:at )?)n(?P<h>\d{1,2})(?: uhr)?|n(?P<h2>\d{1,2}) or (?=T\d))(?= ?)"
+)
+"""`um neun oder zehn`, `neun oder zehn Uhr`."""
 _RANGE_OF_HOURS = re.compile(
     r"(?<= )(?:between|from) n\d{1,2}(?: uhr)? (?:and|until|to) n\d{1,2}(?: uhr)?(?= )(?! (?:M\d|day|week))"
 )
@@ -99,6 +104,14 @@ def find_times(tokens: str) -> FoundTimes:
             return f"T{len(times) - 1}"
 
         text = pattern.sub(take, text)
+
+    def take_alternative(match: re.Match[str]) -> str:
+        hour = int(match["h"] or match["h2"])
+        times.append(SpokenTime(hour, 0, hour > 12 or hour == 0))
+        taken = f"T{len(times) - 1}"
+        return f"{match['before']}{taken}" if match["h"] else f"{taken} or "
+
+    text = _ALTERNATIVE.sub(take_alternative, text)
     text, time_ranges = _RANGE_OF_TIMES.subn("TR", text)
     return FoundTimes(text, times, is_range=bool(hours_ranges or time_ranges))
 

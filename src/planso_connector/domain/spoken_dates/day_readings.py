@@ -31,7 +31,7 @@ _Handler = Callable[[re.Match[str], date], DayReading]
 _NEXT_WEEKS = {"this": 0, "next": 1, "coming": 1, "afternext": 2, "last": -1}
 _WHICH = r"(?P<which>this|next|coming|afternext|last)"
 _WEEKDAY = r"W(?P<w>\d)"
-_YEAR = r"(?: (?:n(?P<year>20\d\d)|n20 n(?P<short>\d\d)))?"
+_YEAR = r"(?: (?:n(?P<year>20\d\d)|n20 n(?P<short>\d\d)|n(?P<two>2[5-9]|3\d)))?"
 _DAY_OF_MONTH = r"[on](?P<d>\d{1,2})"
 _MONTH = r"M(?P<m>\d{1,2})"
 _FAR = timedelta(days=7)
@@ -69,8 +69,9 @@ def _without_year(month: int, day: int, today: date) -> DayReading:
 def _read_date(match: re.Match[str], today: date) -> DayReading:
     groups = match.groupdict()
     year, month, day = groups.get("year"), int(match["m"]), int(match["d"])
-    if year is None and groups.get("short"):
-        year = f"20{groups['short']}"
+    two_digits = groups.get("short") or groups.get("two")
+    if year is None and two_digits:
+        year = f"20{two_digits}"
     return _of_year(int(year), month, day, today) if year else _without_year(month, day, today)
 
 
@@ -89,6 +90,33 @@ def _read_day_of_month(match: re.Match[str], today: date) -> DayReading:
         if found is not None and found >= today:
             return DayReading((found,), is_day_of_month=True)
     return DayReading(fault=QuestionReason.NO_SUCH_DAY)
+
+
+def _read_weekday_of_month(match: re.Match[str], today: date) -> DayReading:
+    """`erster Montag im Februar`, `letzter Freitag im Dezember`; of the month that is next to come."""
+    groups = match.groupdict()
+    year, month = today.year, today.month
+    if groups.get("m"):
+        month = int(groups["m"])
+        year += month < today.month
+    days = [
+        found
+        for day in range(1, calendar.monthrange(year, month)[1] + 1)
+        if (found := date(year, month, day)).weekday() == int(match["w"])
+    ]
+    number = int(groups["n"]) if groups.get("n") else len(days)
+    if not 1 <= number <= len(days):
+        return DayReading(fault=QuestionReason.NO_SUCH_DAY)
+    found = days[number - 1]
+    return DayReading((found,)) if found >= today else DayReading(fault=QuestionReason.PASSED)
+
+
+def _read_christmas(match: re.Match[str], today: date) -> DayReading:
+    return _without_year(12, 24 + int(match["n"]), today)
+
+
+def _not_a_day(_match: re.Match[str], _today: date) -> DayReading:
+    return DayReading(fault=QuestionReason.NOT_UNDERSTOOD)
 
 
 def _next_weekday(weekday: int, today: date, *, at_least: int = 0) -> date:
@@ -242,6 +270,12 @@ _RULES: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
         (rf"o(?P<d>\d{{1,2}}) (?:on )?o(?P<m>\d{{1,2}}){_YEAR}", _read_date),
         (r"(?<=on )n(?P<d>\d{1,2}) n(?P<m>\d{1,2})(?! (?:n|uhr))", _read_date),
         (rf"(?:n\d+ (?:day|week|month) ago|{_WHICH} (?:month|week) ago|yesterday)", _passed),
+        (r"o(?P<n>[12]) christmas", _read_christmas),
+        (r"o\d+ (?:not_day|week|month|day)", _not_a_day),
+        (rf"o(?P<n>\d) {_WEEKDAY} (?:in |on )*{_MONTH}", _read_weekday_of_month),
+        (rf"o(?P<n>\d) {_WEEKDAY} (?:in |on )*(?:this )?month", _read_weekday_of_month),
+        (rf"last {_WEEKDAY} (?:in |on )*{_MONTH}", _read_weekday_of_month),
+        (rf"last {_WEEKDAY} (?:in |on )*(?:this )?month", _read_weekday_of_month),
         (rf"n(?P<k>\d{{1,2}}) week on {_WEEKDAY}", _read_weekday_week),
         (rf"{_WEEKDAY} week", _read_weekday_week),
         (rf"{_WEEKDAY} (?:P[a-z]+ )?(?:on )?in n(?P<k>\d{{1,2}}) (?P<unit>day|week)", _read_weekday_from_now),
@@ -264,6 +298,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
         (r"on (?:x )?[o](?P<d>\d{1,2})", _read_day_of_month),
         (r"o(?P<d>\d{1,2})(?= T\d)", _read_day_of_month),
         (r"(?<=W\d )o(?P<d>\d{1,2})", _read_day_of_month),
+        (r"(?<=on )n(?P<d>\d{1,2})(?= (?:T\d|$))", _read_day_of_month),
         (rf"{_WEEKDAY}", _read_weekday),
     )
 )

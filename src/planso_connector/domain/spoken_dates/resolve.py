@@ -27,7 +27,10 @@ from planso_connector.domain.spoken_dates.tokens import tokenize
 _MAX_OPTIONS = 4
 _PART = re.compile(r"(?<= )P([a-z]+)(?= )")
 _BOUND = re.compile(r" (?:from|until|before|after|bound|between|not) (?:[YT]\d)|[YT]\d not ")
-_UNREAD_TIME = re.compile(r" (?:uhr|c\d+:\d\d) | at (?:x |n\d+ )*$")
+_UNREAD_TIME = re.compile(
+    r" (?:uhr|c\d+:\d\d) | at (?:x |n\d+ )*$|"
+    r" (?:before|after|until|from|bound|to|past) (?:x )?n\d+ (?!(?:day|week|month|minute) )"
+)
 _FILLER = re.compile(r"(?<= )(?:x|on|at|in|n1) ")
 
 
@@ -85,6 +88,11 @@ def _in_context(reading: DayReading, corrected: tuple[DayReading, ...]) -> DayRe
         of_week = before + timedelta(days=reading.weekday - before.weekday())
         return replace(reading, days=tuple(sorted({*reading.days, of_week})))
     return reading
+
+
+def _of_same_week(reading: DayReading, day: date) -> DayReading:
+    assert reading.weekday is not None, "a weekday alone"
+    return DayReading((day + timedelta(days=reading.weekday - day.weekday()),))
 
 
 def _read_segment(tokens: str, today: date) -> _Said:
@@ -154,6 +162,9 @@ class _Resolver:
         return sorted(day for day in nearest.union(*dates) if day >= self.today), None
 
     def _named(self, options: list[DayReading]) -> list[date]:
+        known = next((one.days[0] for one in options if one.weekday is None and len(one.days) == 1), None)
+        if known is not None:  # `nächste Woche Dienstag oder Mittwoch`: both are of that week
+            options = [one if one.weekday is None else _of_same_week(one, known) for one in options]
         if len(options) > 1 and not self.said.has_or:
             common = set.intersection(*(set(reading.days) for reading in options))
             if common:

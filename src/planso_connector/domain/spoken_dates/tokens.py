@@ -8,8 +8,10 @@ whose month may be either number, `C08:00` time as written, `c8:30` time as spok
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from planso_connector.domain.folding import fold
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.recognition.colloquial_numbers import standardize
 from planso_connector.domain.recognition.spoken_numbers import parse_number_word
 from planso_connector.domain.spoken_dates import words
@@ -32,6 +34,8 @@ _WRITTEN = (
     (re.compile(r"(?<=\d)\s?p\.?\s?m\b\.?|\bp\.?m\b\.?"), lambda m: " ampm_pm "),
 )
 """Dates and times in digits, by what they become; in this order."""
+_INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:z|[+-]\d\d:?\d\d)")
+_MONTH_WEEK = re.compile(rf"\b(?:{'|'.join(words.MONTH_TOKENS)})woche\b")
 _AM = re.compile(r"(?<=\d)\s?a\.?\s?m\b\.?|\b(?<= )a\.m\b\.?|(?<=o'clock )am\b|(?<=oclock )am\b")
 _SHORT_WEEKDAY = re.compile(r"\b(mo|di|mi|do|fr|sa|so)[.,]?\s+(?=D|o\d)|\b(mo|di|mi|do|fr|sa|so)[.,]\s*(?=\d|de[nr]\b)")
 _COMPOUND = re.compile(
@@ -51,6 +55,7 @@ def tokenize(text: str) -> str:
     for phrase, replacement in words.PHRASES:
         plain = re.sub(rf"\b{re.escape(phrase)}\b", replacement, plain)
     is_german = not words.GERMAN_WORDS.isdisjoint(re.findall("[a-z]+", plain))
+    plain = _MONTH_WEEK.sub("woche_of_month", _INSTANT.sub(_to_local, plain))
     if not is_german:
         plain = _AM.sub(" ampm_am ", plain)
     for pattern, replacement_of in _WRITTEN:
@@ -58,6 +63,14 @@ def tokenize(text: str) -> str:
     plain = _SHORT_WEEKDAY.sub(lambda m: f" {words.SHORT_WEEKDAYS[m[1] or m[2]]} ", plain)
     tokens = _join_numbers(_read_articles(_read_words(plain)))
     return f" {' '.join(_read_morning(tokens))} "
+
+
+def _to_local(match: re.Match[str]) -> str:
+    """The workshop's date and time of an instant with an offset."""
+    try:
+        return f"{datetime.fromisoformat(match[0].upper()).astimezone(BERLIN):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
+        return " "
 
 
 def _read_words(text: str) -> list[str]:

@@ -53,10 +53,11 @@ TOKENS = (
         | halb: halb | half: half | halfpast: halfpast | quarter: viertel quarter | dreiviertel: dreiviertel
         | after: nach after | past: past | before: vor before | to: to | until: bis until till
         | from: ab von from since | between: zwischen between | ago: ago | fromnow: fromnow
-        | not: nicht kein keinen keinesfalls ausser except not
+        | not: nicht kein keinen keinesfalls ausser statt anstatt except not
         | or: oder or beziehungsweise | and: und and
         | no: nein nee quatsch korrektur falsch sorry entschuldigung verzeihung sondern vielmehr no nope imean
-        | bound: fruehestens spaetestens fruehstens earliest latest
+        | bound: fruehestens spaetestens fruehstens earliest latest jeden jede jedes jeder every each
+        | not_day: feiertag advent quartal haelfte woche_of_month | christmas: weihnachtsfeiertag weihnachtstag
         | noon: noon | am_: ampm_am | pm_: ampm_pm
         """
     )
@@ -113,6 +114,11 @@ PHRASES = (
     ("week after next", "afternext woche"),
     ("tonight", "today evening"),
     ("this morning", "today morning"),
+    ("a fortnight", "two weeks"),
+    ("fortnight", "two weeks"),
+    ("any day but", "not"),
+    ("anything but", "not"),
+    ("instead of", "not"),
     ("this afternoon", "today afternoon"),
     ("this evening", "today evening"),
 )
