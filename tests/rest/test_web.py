@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import re
 from pathlib import Path
@@ -244,14 +246,17 @@ def test_a_value_never_becomes_a_script(service: Service) -> None:
 
 @pytest.mark.parametrize("value", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
 def test_a_value_never_becomes_a_formula(service: Service, value: str) -> None:
-    """There is no table to download: what begins like a formula goes to PlanSo and back as it is, or is refused."""
+    """What begins like a formula goes to PlanSo and back as it is, or is refused; in a table it is text."""
     order_id = service.sandbox.order_ids()[1]
     answer = service.put(order_id, person=value)
     assert answer.status_code in (200, 422)
     if answer.status_code == 200:
         assert service.order(order_id)["person"] == value
-    csv = service.http.get("/api/orders?limit=1", headers={"Accept": "text/csv"})
-    assert csv.headers["Content-Type"] == "application/json"
+    table = service.http.get("/api/orders", headers={"Accept": "text/csv"})
+    assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
+    cells = [cell for row in csv.reader(io.StringIO(table.text, newline=""), delimiter=";") for cell in row]
+    assert value not in cells
+    assert (f"'{value}" in cells) is (answer.status_code == 200)
 
 
 def test_no_caller_forges_a_log_line(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class AcceptedFormatMiddleware:
                     await http_error_response(_not_acceptable(accept, suffixes))(scope, receive, send)
                     return
                 suffix = suffixes[chosen]
+                get_context(scope).route_template += suffix
                 scope = {**scope, "path": scope["path"] + suffix, "raw_path": scope["raw_path"] + suffix.encode()}
         await self._app(scope, receive, send)
 

@@ -12,6 +12,8 @@ MAX_ROWS = 1_000_000
 """Excel's limit is 1,048,576 with the header."""
 _MAX_TEXT = 32_767
 """Characters of a cell. Source: Excel's specifications and limits."""
+_MAX_WHOLE = 10**15 - 1
+"""Excel keeps 15 digits of a number."""
 _WIDTH = 16
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -75,6 +77,8 @@ class XlsxTable:
                 self._sheet.write_string(self.rows, number, _sanitize(cell))
             case bool():
                 self._sheet.write_boolean(self.rows, number, cell)
+            case int() if abs(cell) > _MAX_WHOLE:
+                self._sheet.write_string(self.rows, number, str(cell))
             case int() | float():
                 self._sheet.write_number(self.rows, number, cell)
             case datetime():
