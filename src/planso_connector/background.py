@@ -37,17 +37,6 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
     syncs, workshops = built.syncs, built.workshops
     syncs.on_filled = on_filled
 
-    async def refresh(beat: Heartbeat) -> None:
-        await syncs.plan_all()
-        while True:
-            beat(REFRESH_INTERVAL + 2 * built.database.max_wait)
-            await asyncio.sleep(REFRESH_INTERVAL)
-            try:
-                await workshops.refresh()
-                workshops.close_idle()
-            except StoreUnavailable as error:
-                log.warning("registry_unread", error=type(error).__name__)
-
     async def find_local_calls(name: str) -> LocalCalls:
         return (await workshops.open_parts(name)).calls.local
 
@@ -62,6 +51,27 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
                 periods = configuration.retention_periods(workshops.directory.load_settings(served))
                 await Retention(built.database.for_workshop(served.name), periods, built.clock).run()
 
+    workers = (
+        Worker("leases", built.leases.run_renewal_loop),
+        Worker("wake_ups", built.calls.wake_ups.run),
+        Worker("forwarded_calls", partial(built.calls.server.run, planso_calls.make_handlers(find_local_calls))),
+        Worker("registry", partial(_refresh_workshops, built)),
+        Worker("schedule", syncs.timer.run),
+        Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),
+        Worker("clock", built.clock.run),
+        Worker("outbox", built.calls.outbox_worker.run_claim_loop),
+        Worker("outbox_claims", built.calls.outbox_worker.run_renewal_loop),
+        Worker("access_log", built.access_log.run),
+        Worker("readiness", partial(readiness_watch.run, built.get_readiness)),
+        Worker("removed_workshops", partial(removed_workshops.run, built.registry.purge_removed)),
+        Worker("webhooks", _build_webhook_worker(built).run),
+        Worker("retention", partial(retention.run, apply_retention, built.clock)),
+    )
+    async with built.supervisor.run_workers(workers):
+        yield
+
+
+def _build_webhook_worker(built: Connector) -> WebhookWorker:
     async def list_receivers() -> list[tuple[str, str]]:
         return await built.database.read(webhooks.list_enabled)
 
@@ -71,22 +81,17 @@ async def run_workers(built: Connector, on_filled: Callable[[str], None] = lambd
         own = built.database.for_workshop(name)
         return WebhookDelivery(own, built.webhook_sender, built.clock, holder, Random())  # noqa: S311 - jitter
 
-    webhook_worker = WebhookWorker(list_receivers, get_delivery, built.database.max_wait)
-    workers = (
-        Worker("leases", built.leases.run_renewal_loop),
-        Worker("wake_ups", built.calls.wake_ups.run),
-        Worker("forwarded_calls", partial(built.calls.server.run, planso_calls.make_handlers(find_local_calls))),
-        Worker("registry", refresh),
-        Worker("schedule", syncs.timer.run),
-        Worker("reindex", partial(startup.rebuild_lookup_keys, find_incomplete)),
-        Worker("clock", built.clock.run),
-        Worker("outbox", built.calls.outbox_worker.run_claim_loop),
-        Worker("outbox_claims", built.calls.outbox_worker.run_renewal_loop),
-        Worker("access_log", built.access_log.run),
-        Worker("readiness", partial(readiness_watch.run, built.get_readiness)),
-        Worker("removed_workshops", partial(removed_workshops.run, built.registry.purge_removed)),
-        Worker("webhooks", webhook_worker.run),
-        Worker("retention", partial(retention.run, apply_retention, built.clock)),
-    )
-    async with built.supervisor.run_workers(workers):
-        yield
+    return WebhookWorker(list_receivers, get_delivery, built.database.max_wait)
+
+
+async def _refresh_workshops(built: Connector, beat: Heartbeat) -> None:
+    syncs, workshops = built.syncs, built.workshops
+    await syncs.plan_all()
+    while True:
+        beat(REFRESH_INTERVAL + 2 * built.database.max_wait)
+        await asyncio.sleep(REFRESH_INTERVAL)
+        try:
+            await workshops.refresh()
+            workshops.close_idle()
+        except StoreUnavailable as error:
+            log.warning("registry_unread", error=type(error).__name__)
