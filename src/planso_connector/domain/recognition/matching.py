@@ -259,6 +259,11 @@ def _is_certain(best: Match, others: Sequence[Match]) -> bool:
     return (
         is_identified
         and not best.contradicts
-        and not any(best.exact & other.exact for other in others)
+        and not any(best.exact & other.exact and not _is_ruled_out(other, best) for other in others)
         and all(best.score - other.score >= MIN_CERTAIN_LEAD for other in others)
     )
+
+
+def _is_ruled_out(other: Match, best: Match) -> bool:
+    """A namesake with another number, where the whole number of the best was said."""
+    return "phone" in best.exact and "phone" in other.contradicts
