@@ -17,6 +17,10 @@ WHICH_TIME = Phrase("Um wie viel Uhr genau?", "At what time exactly?")
 WHICH_TIME_OF = Phrase(
     "Für {day}: um wie viel Uhr? Frei ist {times}.", "For {day}: at what time? There is room at {times}."
 )
+OTHER_TIMES = Phrase(
+    "Um {time} geht das leider nicht. Für {day}: um wie viel Uhr? Frei ist {times}.",
+    "At {time} that is not possible, I am afraid. For {day}: at what time? There is room at {times}.",
+)
 DONE = Phrase("Ihr Termin {what} ist eingetragen: {when}.", "Your appointment {what} has been entered: {when}.")
 DONE_WITHOUT_TIME = Phrase(
     "Ihr Termin {what} ist für den Tag eingetragen: {when}. Die Uhrzeit ließ sich dort nicht festhalten.",

@@ -34,6 +34,15 @@ class ToolArguments(BaseModel):
         return {name: value for name, value in cleaned.items() if value is not None and value != ""}
 
 
+def join_date_and_time(arguments: Any) -> Any:
+    """For tools that take `when`: models split it in two, `date` and `time`, as most tools have it."""
+    if not isinstance(arguments, dict) or arguments.get("when"):
+        return arguments
+    day, clock = arguments.get("date"), arguments.get("time")
+    said = [*([str(day)] if day else []), *([f"at {clock}"] if clock else [])]
+    return arguments | {"when": ", ".join(said)}
+
+
 def _read_flag(given: Any) -> Any:
     """Also `ja` and `nein`."""
     words = {"ja": True, "wahr": True, "nein": False, "falsch": False}

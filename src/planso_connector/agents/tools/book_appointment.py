@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from planso_connector.agents import appointment_phrases as phrases
 from planso_connector.agents.booking_kinds import Kind
 from planso_connector.agents.order_choice import OrderArguments, ask_for
-from planso_connector.agents.tool import MAX_TEXT_LENGTH, Tool
+from planso_connector.agents.tool import MAX_TEXT_LENGTH, Tool, join_date_and_time
 from planso_connector.agents.tool_answer import Phrase, Reason, ToolFailure
 from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.writing import (
@@ -63,15 +63,7 @@ class BookAppointmentArguments(OrderArguments):
         "also 2026-12-08 08:00. Without a time where none was said.",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _join_date_and_time(cls, arguments: Any) -> Any:
-        """Models split `when` in two, as most tools have it."""
-        if not isinstance(arguments, dict) or arguments.get("when"):
-            return arguments
-        day, clock = arguments.get("date"), arguments.get("time")
-        said = [*([str(day)] if day else []), *([f"at {clock}"] if clock else [])]
-        return arguments | {"when": ", ".join(said)}
+    _join = model_validator(mode="before")(join_date_and_time)
 
 
 class OfferedDay(BaseModel):
@@ -140,9 +132,14 @@ async def _check_time(session: ToolSession, kind: BookingKind, moment: SpokenMom
     (day,) = (await session.flows.availability.get(Question(kind, moment.day, 1))).availability.days
     free = _free_times(day, moment) or _free_times(day, SpokenMoment(moment.day))
     if free:
-        said = say_day(moment.day, session.local_now().date(), session.language)
-        times = ", ".join(say_time(one.clock, session.language) for one in free if one.clock is not None)
-        question = session.render(phrases.WHICH_TIME_OF, day=said, times=times)
+        today, language = session.local_now().date(), session.language
+        phrase = phrases.WHICH_TIME_OF if moment.clock is None else phrases.OTHER_TIMES
+        question = session.render(
+            phrase,
+            day=say_day(moment.day, today, language),
+            time=say_time(moment.clock, language) if moment.clock is not None else "",
+            times=", ".join(say_time(one.clock, language) for one in free if one.clock is not None),
+        )
         raise ask_for(question, date=moment.day.isoformat(), options=[_to_iso(option) for option in free])
 
 

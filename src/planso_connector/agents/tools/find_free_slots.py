@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from planso_connector.agents.booking_kinds import Kind
 from planso_connector.agents.failures import NOT_ALLOWED
 from planso_connector.agents.order_choice import ask_for
 from planso_connector.agents.slot_phrases import Offer, capitalize, say_offer, say_offers, say_times, say_why_not
 from planso_connector.agents.slot_search import MAX_OTHERS, SlotSearch, build_offer, find_slot, search_slots
-from planso_connector.agents.tool import MAX_TEXT_LENGTH, Flag, Tool, ToolArguments
+from planso_connector.agents.tool import MAX_TEXT_LENGTH, Flag, Tool, ToolArguments, join_date_and_time
 from planso_connector.agents.tool_answer import Phrase, Reason, ToolAnswer, ToolFailure
 from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.wished_days import read_wished_days
@@ -70,6 +70,8 @@ class FindFreeSlotsArguments(ToolArguments):
     keep: Flag = Field(
         False, description="True: keep the day or time of `when`, which the caller has chosen, for ten minutes."
     )
+
+    _join = model_validator(mode="before")(join_date_and_time)
 
 
 class FreeDay(BaseModel):
