@@ -26,6 +26,7 @@ pytest_plugins = ["tests.databases", "tests.chromium", "tests.client_generators"
 LONG = (
     "flows/syncing/test_sync_laws.py",
     "flows/writing/test_kill_outbox.py",
+    "dialogues/test_dialogues.py",
     "chromium",
     "flows/operating/test_silent_database.py",
     "flows/operating/test_lease_holders.py",
