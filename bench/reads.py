@@ -91,7 +91,7 @@ def compare_reads() -> str:
     path = orders.path_of(COUNT)
     numbers = [number for number in range(COUNT) if orders.is_found_by_plate(number, COUNT)]
     random.Random(1).shuffle(numbers)
-    key = _create_key(path)
+    key = create_key(path)
     lines = [f"reads of a mirror of {COUNT} orders, with an API key:"]
     with (
         run_connector(path, **SETTINGS) as service,
@@ -161,7 +161,7 @@ def _measure_repeated(service: ConnectorProcess, path: str, key: str) -> Iterato
         target.forget()
 
 
-def _create_key(path: Path) -> str:
+def create_key(path: Path) -> str:
     command = [sys.executable, "-m", "planso_connector", "keys", "create", "bench", "--scope", "orders:read"]
     settings = {**os.environ, **environment(path)}
     output = subprocess.run(command, env=settings, check=True, capture_output=True, text=True).stdout

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ByteSize, SecretStr
 
+from planso_connector.agents.mcp.prompts import PROMPTS
 from planso_connector.agents.tool_answer import REASON_DESCRIPTIONS
 from planso_connector.agents.toolbox import TOOLS
 from planso_connector.domain.events import EVENT_DESCRIPTIONS
@@ -150,6 +151,11 @@ def reasons() -> str:
     return _table(("reason", "meaning"), ((f"`{reason}`", text) for reason, text in REASON_DESCRIPTIONS.items()))
 
 
+def _show_prompt(name: str) -> str:
+    prompt = next(prompt for prompt in PROMPTS if prompt.name == name)
+    return f"```text\n{prompt.render().strip()}\n```\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings,
@@ -163,6 +169,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "knobs": knobs,
     "tools": tools,
     "reasons": reasons,
+    "phone_agent_de": lambda: _show_prompt("phone_agent_de"),
+    "phone_agent_en": lambda: _show_prompt("phone_agent_en"),
 }
 
 
