@@ -1,6 +1,6 @@
 """Find days and times with room around those that a caller asks about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 
@@ -8,9 +8,9 @@ from planso_connector.agents.slot_phrases import Offer
 from planso_connector.agents.tool_session import ToolSession
 from planso_connector.agents.wished_days import MAX_DAYS, WishedDays
 from planso_connector.domain.capacity.assessment import DayAssessment, Level, Question, find_nearest
-from planso_connector.domain.capacity.capacity import BookingKind
+from planso_connector.domain.capacity.capacity import BookingKind, Trade
 from planso_connector.domain.spoken_dates.moment import PART_BOUNDS, SpokenMoment
-from planso_connector.flows.writing.bookings import fingerprint_call
+from planso_connector.flows.querying.availability import AskedFor
 
 DAYS_BEFORE = 14
 """Before the first day that is asked about alternatives are looked for, too."""
@@ -26,6 +26,8 @@ class SlotSearch:
     wish: WishedDays
     days: Sequence[DayAssessment]
     is_stale: bool
+    hours: Mapping[Trade, float]
+    """That need room."""
 
     @property
     def wished_day(self) -> DayAssessment | None:
@@ -54,13 +56,14 @@ class SlotSearch:
         return []
 
 
-async def search_slots(session: ToolSession, kind: BookingKind, wish: WishedDays) -> SlotSearch:
+async def search_slots(session: ToolSession, kind: BookingKind, wish: WishedDays, order_id: int | None) -> SlotSearch:
+    """`order_id`: the order that it is for, where there is one; its hours need room then."""
     today = session.local_now().date()
     first = max(today, wish.first - timedelta(days=DAYS_BEFORE))
     days = max(MAX_DAYS, (wish.first - first).days + wish.days)
-    call = fingerprint_call(session.caller.key_id, session.call_id)
-    answer = await session.flows.availability.get(Question(kind, first, days), call=call)
-    return SlotSearch(wish, answer.availability.days, answer.is_stale)
+    asked_for = AskedFor(session.call_fingerprint, order_id)
+    answer = await session.flows.availability.get(Question(kind, first, days), asked_for)
+    return SlotSearch(wish, answer.availability.days, answer.is_stale, answer.hours)
 
 
 def build_offer(day: DayAssessment, wished: SpokenMoment | None) -> Offer | None:

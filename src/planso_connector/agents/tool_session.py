@@ -9,6 +9,7 @@ from planso_connector.agents.tool_answer import Phrase
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.language import Language
 from planso_connector.flows.workshop_flows import WorkshopFlows
+from planso_connector.flows.writing.bookings import fingerprint_call
 
 MAX_SECONDS = 2.7
 """For a tool's run. Its caller waits 3 seconds, of which some are for the network and authentication."""
@@ -38,6 +39,11 @@ class ToolSession:
     """The phone call's, from `X-Call-Id` or the platform; empty where it is not known."""
     deadline: float = field(default_factory=lambda: monotonic() + MAX_SECONDS)
     """In seconds of `time.monotonic`."""
+
+    @property
+    def call_fingerprint(self) -> str:
+        """What names this phone call in holds and writes; without a call id the API key stands for one call."""
+        return fingerprint_call(self.caller.key_id, self.call_id)
 
     def local_now(self) -> datetime:
         """In German time."""

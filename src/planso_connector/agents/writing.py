@@ -12,7 +12,6 @@ from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.domain.recognition.matching import Match
 from planso_connector.domain.scopes import Scope
 from planso_connector.flows.writing import disclosure
-from planso_connector.flows.writing.bookings import fingerprint_call
 from planso_connector.flows.writing.write_request import PhoneCall, WriteRequest
 
 CALL_WINDOW = timedelta(hours=6)
@@ -117,7 +116,7 @@ def build_write_request(session: ToolSession, *, is_strict: bool = False, wait: 
 
 def identify_call(session: ToolSession) -> PhoneCall:
     """The phone call by its own id; without one, what the API key asks for within two minutes is taken for one call."""
-    call = fingerprint_call(session.caller.key_id, session.call_id)
+    call = session.call_fingerprint
     return PhoneCall(call, CALL_WINDOW) if session.call_id else PhoneCall(call)
 
 

@@ -30,6 +30,7 @@ from planso_connector.domain.scopes import Scope
 from planso_connector.domain.spoken_dates.moment import PART_BOUNDS, DateQuestion, SpokenMoment
 from planso_connector.domain.spoken_dates.phrases import say_day, say_moment, say_options, say_question, say_time
 from planso_connector.domain.spoken_dates.resolve import resolve_spoken_date
+from planso_connector.flows.querying.availability import AskedFor
 
 MAX_OFFERED_TIMES = 4
 
@@ -86,7 +87,7 @@ async def run(session: ToolSession, arguments: BookAppointmentArguments) -> Book
     if arguments.kind is None:
         raise ask_for(session.render(phrases.WHICH_KIND))
     kind, moment = BookingKind(arguments.kind), read_moment(session, arguments.when)
-    await _check_time(session, kind, moment)
+    await _check_time(session, chosen.order_id, kind, moment)
     before = await _read_order(session, chosen.order_id)
     requested = build_fields(kind, moment, before)
     if forbidden := session.caller.forbidden_paths(requested):
@@ -116,7 +117,7 @@ def _to_iso(moment: SpokenMoment) -> str:
     return f"{moment.day.isoformat()}T{moment.clock:%H:%M}" if moment.clock else moment.day.isoformat()
 
 
-async def _check_time(session: ToolSession, kind: BookingKind, moment: SpokenMoment) -> None:
+async def _check_time(session: ToolSession, order_id: int, kind: BookingKind, moment: SpokenMoment) -> None:
     """
     Raises ToolFailure with a question where the workshop has fixed times for this and the one that was said is none of
     them, or none was said for an inspection or a pick-up; and where only a part of the day was said.
@@ -129,7 +130,8 @@ async def _check_time(session: ToolSession, kind: BookingKind, moment: SpokenMom
     clock = f"{moment.clock:%H:%M}" if moment.clock is not None else ""
     if not slots or any(begin <= clock < end for begin, end in slots):
         return
-    (day,) = (await session.flows.availability.get(Question(kind, moment.day, 1))).availability.days
+    asked_for = AskedFor(session.call_fingerprint, order_id)
+    (day,) = (await session.flows.availability.get(Question(kind, moment.day, 1), asked_for)).availability.days
     free = _free_times(day, moment) or _free_times(day, SpokenMoment(moment.day))
     if free:
         today, language = session.local_now().date(), session.language

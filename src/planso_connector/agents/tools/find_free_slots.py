@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from planso_connector.agents.booking_kinds import Kind
 from planso_connector.agents.failures import NOT_ALLOWED
-from planso_connector.agents.order_choice import ask_for
+from planso_connector.agents.order_choice import OrderId, ask_for
 from planso_connector.agents.slot_phrases import Offer, capitalize, say_offer, say_offers, say_times, say_why_not
 from planso_connector.agents.slot_search import MAX_OTHERS, SlotSearch, build_offer, find_slot, search_slots
 from planso_connector.agents.tool import MAX_TEXT_LENGTH, Flag, Tool, ToolArguments, join_date_and_time
@@ -19,7 +19,6 @@ from planso_connector.domain.errors import NoRoom
 from planso_connector.domain.scopes import Scope
 from planso_connector.domain.spoken_dates.moment import DateQuestion, SpokenMoment
 from planso_connector.domain.spoken_dates.phrases import say_question
-from planso_connector.flows.writing.bookings import fingerprint_call
 from planso_connector.store.slot_holds import SlotHold
 
 MAX_DAYS_LISTED, MAX_TIMES = 5, 12
@@ -67,6 +66,11 @@ class FindFreeSlotsArguments(ToolArguments):
         description="The caller's words for day and time: `nächsten Dienstag um acht`, `nächste Woche vormittags`, `ab "
         "dem 10.`, `so bald wie möglich`; also 2026-12-08 08:00. Without it: from today on.",
     )
+    order_id: OrderId = Field(
+        None,
+        description="The order that it is for, from an earlier answer: the hours of its work need room, too. Left out "
+        "for a vehicle that has no order yet.",
+    )
     keep: Flag = Field(
         False, description="True: keep the day or time of `when`, which the caller has chosen, for ten minutes."
     )
@@ -99,10 +103,10 @@ async def run(session: ToolSession, arguments: FindFreeSlotsArguments) -> FindFr
     wish = read_wished_days(arguments.when, now)
     if isinstance(wish, DateQuestion):
         raise ask_for(say_question(wish, now.date(), session.language))
-    found = await search_slots(session, kind, wish)
+    found = await search_slots(session, kind, wish, arguments.order_id)
     if found.is_unknown:
         raise ToolFailure(_NOT_KNOWN, Reason.NOT_KNOWN)
-    return await _keep(session, kind, found) if arguments.keep else _tell(session, found)
+    return await _keep(session, arguments, found) if arguments.keep else _tell(session, found)
 
 
 def _tell(session: ToolSession, found: SlotSearch) -> FindFreeSlotsAnswer:
@@ -135,8 +139,8 @@ def _say_alternatives(session: ToolSession, found: SlotSearch) -> tuple[str, lis
     return f"{why} {session.render(_OTHERS, offers=_say_offers(session, others))}", others
 
 
-async def _keep(session: ToolSession, kind: BookingKind, found: SlotSearch) -> FindFreeSlotsAnswer:
-    offers, wished, day = found.list_offers(), found.wish.day, found.wished_day
+async def _keep(session: ToolSession, arguments: FindFreeSlotsArguments, found: SlotSearch) -> FindFreeSlotsAnswer:
+    kind, offers, wished, day = BookingKind(arguments.kind), found.list_offers(), found.wish.day, found.wished_day
     if not offers:
         raise _no_room(session, found)
     if wished is None or day is None:
@@ -149,11 +153,9 @@ async def _keep(session: ToolSession, kind: BookingKind, found: SlotSearch) -> F
     clock = wished.clock or (offer.times[0] if offer.times else None)
     slot = find_slot(day, clock) if clock is not None else ""
     try:
-        hold = await session.flows.slot_holds.hold(
-            fingerprint_call(session.caller.key_id, session.call_id), kind, wished.day, slot, {}
-        )
+        hold = await session.flows.slot_holds.hold(session.call_fingerprint, kind, wished.day, slot, found.hours)
     except NoRoom:  # somebody was faster
-        again = await search_slots(session, kind, found.wish)
+        again = await search_slots(session, kind, found.wish, arguments.order_id)
         raise _no_room(session, again) from None
     return _render_hold(session, hold, Offer(offer.day, offer.level, (clock,) if clock and slot else ()), found)
 
