@@ -221,15 +221,23 @@ def test_the_last_slot_is_given_once(service: Service, connectors: tuple[Service
     assert without_time["options"] == [f"{day}T09:30"]
 
 
-@pytest.mark.parametrize("said", ["", "um 20 Uhr", "nachmittags", "um sieben"])
-def test_a_time_that_the_workshop_does_not_have_is_a_question(service: Service, said: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("", ""),
+        ("um 20 Uhr", "Um 20 Uhr geht das leider nicht. "),
+        ("nachmittags", ""),
+        ("um sieben", "Um 7 Uhr geht das leider nicht. "),
+    ],
+)
+def test_a_time_that_the_workshop_does_not_have_is_a_question(service: Service, said: str, why: str) -> None:
     """Where it has fixed times for this, one of them is booked and no other; the question has those with room."""
     order, day = _add(service), _day(next(_days))
     with _unchanged(service):
         answer = call(service, "book_appointment", _heard(order, kind="estimate", when=f"{_say(day)} {said}"))
     assert (answer["ok"], answer["reason"], answer["date"]) == (False, "ask", f"{day}")
     assert answer["options"] == [f"{day}T09:00", f"{day}T09:30"]
-    assert answer["ask"] == f"Für {_say(day)}: um wie viel Uhr? Frei ist 9 Uhr, 9:30 Uhr."
+    assert answer["ask"] == f"{why}Für {_say(day)}: um wie viel Uhr? Frei ist 9 Uhr, 9:30 Uhr."
 
 
 def test_what_a_call_keeps_it_books(service: Service) -> None:
