@@ -92,6 +92,13 @@ async def choose_order(session: ToolSession, arguments: OrderArguments) -> Match
     return await find_certain_order(session, arguments.to_lookup())
 
 
+async def choose_order_id(session: ToolSession, arguments: OrderArguments) -> int:
+    """As `choose_order`, for what needs no more of it; an id that comes alone is not looked up."""
+    if arguments.order_id is not None and arguments.to_lookup() == LookupRequest():
+        return arguments.order_id
+    return (await choose_order(session, arguments)).order_id
+
+
 async def find_certain_order(session: ToolSession, request: LookupRequest) -> Match:
     if request == LookupRequest():
         raise ask_for(session.render(WHICH_ORDER))

@@ -256,6 +256,7 @@ def build(
         progress.routes(),
         timeline.routes(),
         lookup.routes(shows_all=lookup_shows_all),
+        *more_routers,  # early: the router tries one route after the other, and somebody is on the phone
         *availability.routes(),
         capacity.routes(),
         notices.routes(),
@@ -270,7 +271,6 @@ def build(
         health.routes(flows.get_readiness),
         metrics_route.routes(metrics, flows.installation_statistics),
         docs_page.routes(TITLE, __version__, policy.root_path),
-        *more_routers,
     ):
         app.router.routes.extend(router.routes)
     route_scopes.check_complete(app.routes)

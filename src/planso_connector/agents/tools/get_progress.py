@@ -2,10 +2,11 @@
 
 from pydantic import BaseModel, Field
 
-from planso_connector.agents.order_choice import OrderArguments, choose_order
+from planso_connector.agents.order_choice import NO_SUCH_ORDER, WHICH_ORDER, OrderArguments, choose_order_id
 from planso_connector.agents.tool import Tool
-from planso_connector.agents.tool_answer import ToolAnswer, planso_texts_field
+from planso_connector.agents.tool_answer import Reason, ToolAnswer, ToolFailure, planso_texts_field
 from planso_connector.agents.tool_session import ToolSession
+from planso_connector.domain.errors import NotFound
 from planso_connector.domain.progress import sentence
 from planso_connector.domain.progress.assess import OrderProgress
 from planso_connector.domain.progress.sentence import STAGE_COUNT
@@ -49,9 +50,12 @@ class GetProgressAnswer(ToolAnswer):
 
 
 async def run(session: ToolSession, arguments: OrderArguments) -> GetProgressAnswer:
-    chosen = await choose_order(session, arguments)
-    progress = await session.flows.progress.get_progress(chosen.order_id)
-    session.record_shown([chosen.order_id])
+    order_id = await choose_order_id(session, arguments)
+    try:
+        progress = await session.flows.progress.get_progress(order_id)
+    except NotFound:
+        raise ToolFailure(NO_SUCH_ORDER, Reason.NOT_FOUND, ask=session.render(WHICH_ORDER)) from None
+    session.record_shown([order_id])
     return _render(session, progress)
 
 
