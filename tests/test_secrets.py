@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import apsw
@@ -14,6 +11,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
+from tests.command_line import command
 from tests.process import connector_process
 
 PASSWORD = "geheim#Wort&=ü"
@@ -94,20 +92,14 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
             for path in ("/api/orders", f"{address}/history", f"{address}?max_age=0", "/openapi.json"):
                 assert connector.http.get(path).status_code == 200, path
             connector.http.post("/api/auth/login", json={})
-            backup = subprocess.run(
-                [sys.executable, "-m", "planso_connector", "backup", "backup.db"],
-                env={**os.environ, **environment},
-                cwd=tmp_path,
-                check=False,
-                capture_output=True,
-            )
+            backup = command(tmp_path, "backup", "backup.db", **environment)
             assert backup.returncode == 0, backup.stderr
             files = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
     assert {"connector.db", "connector.db-wal", "backup.db"} <= set(files)
     assert len(sandbox.cookies) >= 2
     with apsw.Connection(f"{tmp_path}/connector.db") as database:
         assert database.execute("SELECT count(*) FROM unreadable_pages").get > 0
-    outputs += [backup.stdout, backup.stderr, *files.values()]
+    outputs += [(backup.stdout + backup.stderr).encode(), *files.values()]
     outputs += [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
     for secret in (b"geheim", *(cookie.encode() for cookie in sandbox.cookies)):
         assert not [text[:80] for text in outputs if secret in text]
@@ -124,13 +116,7 @@ def test_the_database_holds_no_password(tmp_path: Path) -> None:
                 "PLANSO_PASSWORD": password,
                 "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
             }
-            subprocess.run(
-                [sys.executable, "-m", "planso_connector", "sync"],
-                env={**os.environ, **environment},
-                cwd=tmp_path,
-                check=False,
-                capture_output=True,
-            )
+            command(tmp_path, "sync", **environment)
     for file in tmp_path.glob("connector.db*"):
         assert b"falsch-geheim" not in file.read_bytes()
 
@@ -146,14 +132,7 @@ def test_the_database_holds_no_password(tmp_path: Path) -> None:
 def test_no_failed_start_prints_a_secret(tmp_path: Path, changes: dict[str, str]) -> None:
     """Whichever setting is wrong, the message has no password, not even one that is part of a URL."""
     environment = {"PLANSO_URL": "http://127.0.0.1:9", "PLANSO_USER": "anna", "PLANSO_PASSWORD": "x", **changes}
-    done = subprocess.run(
-        [sys.executable, "-m", "planso_connector", "serve", "--port", "0"],
-        env={**os.environ, "CONNECTOR_LOG_LEVEL": "debug", **environment},
-        cwd=tmp_path,
-        check=False,
-        capture_output=True,
-        timeout=180,
-    )
+    done = command(tmp_path, "serve", "--port", "0", CONNECTOR_LOG_LEVEL="debug", **environment)
     assert done.returncode in (1, 2)
-    assert b"geheim" not in done.stdout + done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "geheim" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
