@@ -36,6 +36,10 @@ from tests.store.samples import SHOP
 T = TypeVar("T")
 
 TEMPLATE = "migrated"
+_FIND_FILLED = " UNION ALL ".join(
+    f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})"  # noqa: S608
+    for name in metadata.tables
+).encode()
 PATIENCE = 60.0
 """Seconds that a busy machine may take for a unit of work."""
 
@@ -155,7 +159,10 @@ class PostgresqlServer:
         url = self.url(name)
         if migrate.current_revision(url) == migrate.head_revision():
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"TRUNCATE {', '.join(metadata.tables)}".encode())
+                # Emptying a table that is empty takes as long: it makes new files for it and its indexes.
+                filled = [name for (name,) in connection.execute(_FIND_FILLED)]
+                if filled:
+                    connection.execute(f"TRUNCATE {', '.join(filled)} CASCADE".encode())
             self._spare.append(name)
         else:
             self.drop_database(name)
