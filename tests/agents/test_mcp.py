@@ -273,6 +273,6 @@ def test_the_prompts_are_those_of_the_docs() -> None:
 
 
 def test_the_sdk_is_not_imported_at_the_start() -> None:
-    """It takes a second and 30 MB; the connector starts without it."""
+    """It takes half a second and 18 MB; the connector starts without it."""
     program = "import sys, planso_connector.cli; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -150,6 +150,52 @@ def test_refusals_of_all_routes(service: Service) -> None:
         assert (refused.status_code, refused.headers["Allow"]) == (405, "POST"), method
 
 
+CALLS: list[tuple[str, Any]] = [
+    ("find_order", {"plate": "ZZ-XY 9999"}),
+    ("find_order", {"plate": ["WN"]}),
+    ("find_order", None),
+    ("add_remark", {"plate": "ZZ-XY 9999"}),
+    ("open_the_door", {}),
+    ("", {"a": 1}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLS)
+@pytest.mark.parametrize("is_modern", [False, True], ids=["2025", "2026"])
+def test_plain_calls_are_answered_as_by_the_sdk(
+    service: Service, name: str, arguments: Any, *, is_modern: bool
+) -> None:
+    """A member that the SDK ignores makes it answer; without it the call is answered directly."""
+    params: dict[str, Any] = {"name": name, "arguments": arguments} if arguments is not None else {"name": name}
+    headers: dict[str, str] = {}
+    if is_modern:
+        params["_meta"] = META
+        headers = {**MODERN, "Mcp-Method": "tools/call", "Mcp-Name": name}
+    message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+    direct = post(service, message, **headers)
+    assert direct[0] == 200
+    assert direct == post(service, {**message, "ignored": 1}, **headers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Mcp-Name": "add_remark"},
+        {"Mcp-Method": "tools/list"},
+        {"Mcp-Name": ""},
+        {"MCP-Protocol-Version": "2025-06-18"},
+    ],
+)
+def test_headers_that_say_something_else_are_refused(service: Service, change: dict[str, str]) -> None:
+    """The era of 2026-07-28 demands that headers and body agree; the older one knows neither."""
+    params = {"name": "find_order", "arguments": {"plate": "WN AE 2309"}, "_meta": META}
+    message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+    headers = {**MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "find_order", **change}
+    status, body = post(service, message, **headers)
+    is_older = "MCP-Protocol-Version" in change
+    assert (status, "result" in body) == ((200, True) if is_older else (400, False)), body
+
+
 def test_a_session_id_and_a_notification_are_taken(service: Service) -> None:
     """A session's id has no meaning here, and a notification is accepted without a body."""
     status, body = post(service, LIST, **{"Mcp-Session-Id": "8b1f"})

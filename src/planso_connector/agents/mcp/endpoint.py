@@ -1,7 +1,7 @@
 """
 `POST /mcp`: the SDK's streamable HTTP, without sessions and with JSON answers, so that any process answers any request.
 
-The SDK takes about a second and 30 MB to import: it is imported with the first request.
+The SDK takes half a second and 18 MB to import: it is imported with the first request that is no plain call of a tool.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import APIRouter
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from planso_connector.agents.mcp.direct_calls import answer_call
 from planso_connector.agents.tool_session import ToolSession
 
 if TYPE_CHECKING:
@@ -51,11 +52,16 @@ class McpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _require_json(scope)
         body = await _read_body(receive)
-        fault = _find_fault(body)
-        if fault is not None:
-            await _refuse(*fault)(scope, receive, send)
+        try:
+            message = _parse(body)
+        except _NoMessageError as error:
+            await _refuse(error)(scope, receive, send)
             return
-        scope[SESSION] = await self._open_session(scope)
+        scope[SESSION] = session = await self._open_session(scope)
+        direct = await answer_call(message, scope["headers"], session)
+        if direct is not None:
+            await Response(direct, media_type="application/json")(scope, receive, send)
+            return
         manager = await self._start()
 
         async def send_plainly(message: Message) -> None:
@@ -127,33 +133,42 @@ async def _read_body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _find_fault(body: bytes) -> tuple[int, str] | None:
+class _NoMessageError(Exception):
+    """`code`: JSON-RPC's."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def _parse(body: bytes) -> dict[str, Any]:
     """
-    Why a body is no JSON-RPC request or notification: code and message. The SDK would take a request whose id is wrong
-    for a notification, and say what is wrong in many lines.
+    A JSON-RPC request or notification. Raises _NoMessageError. The SDK would take a request whose id is wrong for a
+    notification, and say what is wrong in many lines.
     """
     try:
         message = from_json(body)
     except ValueError:
-        return PARSE_ERROR, "The body is not JSON; accepted: one JSON-RPC message in UTF-8."
+        raise _NoMessageError(PARSE_ERROR, "The body is not JSON; accepted: one JSON-RPC message in UTF-8.") from None
     if isinstance(message, list):
-        return INVALID_REQUEST, "Batches are not accepted; accepted: one JSON-RPC message a request."
+        raise _NoMessageError(INVALID_REQUEST, "Batches are not accepted; accepted: one JSON-RPC message a request.")
     if not isinstance(message, dict):
-        return INVALID_REQUEST, "The body is no JSON-RPC message; accepted: an object."
+        raise _NoMessageError(INVALID_REQUEST, "The body is no JSON-RPC message; accepted: an object.")
     if message.get("jsonrpc") != "2.0":
-        return INVALID_REQUEST, 'jsonrpc: accepted: "2.0"'
+        raise _NoMessageError(INVALID_REQUEST, 'jsonrpc: accepted: "2.0"')
     method, request_id = message.get("method"), message.get("id", 0)
     if not isinstance(method, str) or len(method) > MAX_METHOD_LENGTH:
-        return INVALID_REQUEST, "method: accepted: a text of up to 100 characters, such as tools/list"
+        reason = "method: accepted: a text of up to 100 characters, such as tools/list"
+        raise _NoMessageError(INVALID_REQUEST, reason)
     is_id = isinstance(request_id, str | int) and not isinstance(request_id, bool)
     if not is_id or len(str(request_id)) > MAX_ID_LENGTH:
-        return INVALID_REQUEST, "id: accepted: a text or a whole number of up to 200 characters"
-    return None
+        raise _NoMessageError(INVALID_REQUEST, "id: accepted: a text or a whole number of up to 200 characters")
+    return message
 
 
-def _refuse(code: int, reason: str) -> Response:
-    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": reason}}
-    return Response(to_json(error), 400, media_type="application/json")
+def _refuse(error: _NoMessageError) -> Response:
+    content = {"jsonrpc": "2.0", "id": None, "error": {"code": error.code, "message": str(error)}}
+    return Response(to_json(content), 400, media_type="application/json")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from planso_connector.agents import failures
 from planso_connector.agents.http.failure_answers import MAX_SECONDS
 from planso_connector.agents.mcp.endpoint import MAX_BODY_BYTES, PATH
+from planso_connector.agents.mcp.tool_calls import build_result
 from planso_connector.agents.toolbox import TOOLS
 from planso_connector.domain.language import negotiate_language
 
@@ -94,10 +95,8 @@ class _Exchange:
         params = call.get("params")
         tool = TOOLS.get(str(params.get("name"))) if isinstance(params, dict) else None
         language = negotiate_language(accepted.decode("latin-1"))
-        answer = failures.from_fault(tool, language, is_sent=status in (500, 504)).to_json()
-        content = [{"type": "text", "text": to_json(answer).decode()}]
-        result = {"content": content, "structuredContent": answer, "isError": False, "resultType": "complete"}
-        return {"jsonrpc": "2.0", "id": call["id"], "result": result}
+        answer = failures.from_fault(tool, language, is_sent=status in (500, 504))
+        return {"jsonrpc": "2.0", "id": call["id"], "result": {**build_result(answer), "resultType": "complete"}}
 
     def _build_error(self) -> dict[str, Any]:
         reason = "The connector did not answer in time; ask again in a moment."
