@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold, fold_asked_phone, fold_phone, fold_plate
 
@@ -24,6 +28,14 @@ from planso_connector.domain.folding import fold, fold_asked_phone, fold_phone, 
 def test_what_looks_alike_is_one_text(written: str, asked: str) -> None:
     """Case, accents, the Turkish i, typographic apostrophes and hyphens, and invisible signs don't matter."""
     assert fold(written) == fold(asked)
+
+
+@given(st.text(st.characters(codec="utf-8")) | st.text("aä\u0308\u0301\u034f\u0327²ﬁℌ가"))
+def test_no_text_keeps_marks(text: str) -> None:
+    """Whatever is folded has no combining mark and no joiner left, and folding it again changes nothing."""
+    folded = fold(text)
+    assert not any(unicodedata.combining(c) or c == "\u034f" for c in folded)
+    assert fold(folded) == folded
 
 
 def test_a_plate_has_no_invisible_signs() -> None:

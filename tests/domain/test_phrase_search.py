@@ -120,9 +120,9 @@ def test_other_statuses_do_not_mean_that_none_are_needed(status: object) -> None
     assert not needs_no_parts(status)
 
 
-@given(st.text(), st.lists(st.text(), max_size=3))
-def test_any_text_can_be_searched(text: str, phrases: list[str]) -> None:
+@given(st.text(), st.lists(st.text(), max_size=3).map(tuple))
+def test_any_text_can_be_searched(text: str, phrases: tuple[str, ...]) -> None:
     """Any text and phrases give an answer; a phrase without negation matches itself."""
     assert contains_any_phrase(text, phrases) in (True, False)
-    assert contains_any_phrase("a b", ["a b"])
-    assert not contains_any_phrase(text, [])
+    assert contains_any_phrase("a b", ("a b",))
+    assert not contains_any_phrase(text, ())

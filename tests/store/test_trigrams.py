@@ -21,6 +21,14 @@ def test_a_query_for_a_part_has_only_pieces_of_the_whole(before: str, part: str,
             assert set(pieces) <= set(trigrams.index_text(whole).split())
 
 
+def test_every_piece_of_a_word_is_indexed() -> None:
+    """Up to three characters of one word, from a short word, a long one and one in other letters; none across words."""
+    assert set(trigrams.index_text("abc d").split()) == {"a", "b", "c", "ab", "bc", "abc", "d"}
+    long = "".join(chr(97 + n % 26) for n in range(100))
+    assert {long[at : at + 3] for at in range(98)} <= set(trigrams.index_text(long).split())
+    assert len(trigrams.index_text("漢字").split()) == 3
+
+
 @given(TEXTS)
 def test_a_piece_is_one_ascii_token(text: str) -> None:
     """FTS5's `ascii` tokenizer keeps each piece as one token."""

@@ -6,7 +6,8 @@ A form is read by the labels in `planso/default_profile.toml`, which a test hold
 the PlanSo protocol's sections 3 and 7, in the order in which they are tried, then section 9 (`planso_columns`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, Flag, StrEnum, auto
 from typing import Any
 
@@ -122,21 +123,20 @@ class OrderField:
     """With FieldKind.TIME: which end of a time range the field holds."""
     max_length_override: int | None = None
     """Replaces the usual maximum of its kind."""
+    path: str = field(init=False)
+    """The name in profiles, operations and messages: `vehicle_details.vin`, `person`."""
+    column: str = field(init=False)
+    """The column of the table `orders`."""
+
+    def __post_init__(self) -> None:
+        group = self.group.value
+        object.__setattr__(self, "path", f"{group}.{self.name}" if group else self.name)
+        object.__setattr__(self, "column", f"vehicle_{self.name}" if self.group is FieldGroup.VEHICLE else self.name)
 
     @property
     def max_length(self) -> int:
         """Characters of a value. A caller's longer value is 422, PlanSo's is null with a doubt."""
         return self.max_length_override or _LONGEST.get(self.kind, MAX_NOTATION_LENGTH)
-
-    @property
-    def path(self) -> str:
-        """The name in profiles, operations and messages: `vehicle_details.vin`, `person`."""
-        return f"{self.group.value}.{self.name}" if self.group.value else self.name
-
-    @property
-    def column(self) -> str:
-        """The column of the table `orders`."""
-        return f"vehicle_{self.name}" if self.group is FieldGroup.VEHICLE else self.name
 
     @property
     def is_mirrored(self) -> bool:
@@ -299,6 +299,11 @@ control for them, and responses don't show them.
 
 BY_PATH: dict[str, OrderField] = {field.path: field for field in FIELDS}
 MIRRORED: tuple[OrderField, ...] = tuple(field for field in FIELDS if field.is_mirrored)
+MEMBERS: Mapping[FieldGroup, tuple[tuple[str, str], ...]] = {
+    group: tuple((field.name, field.path) for field in MIRRORED if field.group is group)
+    for group in dict.fromkeys(field.group for field in MIRRORED)
+}
+"""Name and path of each member that the objects of a response have, in the order of `MIRRORED`."""
 APPOINTMENT_PATHS: frozenset[str] = frozenset(
     field.path
     for field in FIELDS

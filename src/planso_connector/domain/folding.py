@@ -47,9 +47,15 @@ def fold(text: str) -> str:
     """
     if not text.isascii():
         text = normalize_unicode("NFC", text).casefold().translate(_REPLACED)
-        text = "".join(c for c in normalize_unicode("NFKD", text) if not unicodedata.combining(c) and c != "\u034f")
+        if not text.isascii():  # umlauts are replaced by now
+            text = _remove_marks(normalize_unicode("NFKD", text))
     # After NFKD too, which turns ℌ into a capital letter.
     return " ".join(text.casefold().replace("`", "'").split())
+
+
+def _remove_marks(text: str) -> str:
+    marks = [c for c in set(text) if c == "\u034f" or unicodedata.combining(c)]
+    return text.translate(dict.fromkeys(map(ord, marks))) if marks else text
 
 
 def strip_invisible(text: str) -> str:

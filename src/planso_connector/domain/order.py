@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from planso_connector.domain import german_formats
-from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
+from planso_connector.domain.fields import MEMBERS, FieldGroup, Value
 from planso_connector.domain.kba import parse_key_numbers
 from planso_connector.domain.part import Part, count_missing, needs_no_parts, says_parts_missing
 
@@ -165,18 +165,15 @@ class Order(_FieldValues):
             "missing_parts": self.missing_parts,
             "archived": self.archived,
         }
-        groups: dict[str, dict[str, Value]] = {FieldGroup.DETAILS.value: {}, FieldGroup.VEHICLE.value: {}}
-        for entry in MIRRORED:
-            value = self.values.get(entry.path)
-            if entry.group is FieldGroup.ORDER:
-                document[entry.name] = value
-            else:
-                groups[entry.group.value][entry.name] = value
+        get = self.values.get
+        document |= {name: get(path) for name, path in MEMBERS[FieldGroup.ORDER]}
+        document[FieldGroup.DETAILS.value] = {name: get(path) for name, path in MEMBERS[FieldGroup.DETAILS]}
+        vehicle: dict[str, Value] = {name: get(path) for name, path in MEMBERS[FieldGroup.VEHICLE]}
         if kba := self.values.get(KBA):
             # Only beside a value, so that no other order got a new version by them.
             found = parse_key_numbers(str(kba))
-            groups[FieldGroup.VEHICLE.value] |= {"hsn": found and found.hsn, "tsn": found and found.tsn}
-        document |= groups
+            vehicle |= {"hsn": found and found.hsn, "tsn": found and found.tsn}
+        document[FieldGroup.VEHICLE.value] = vehicle
         document["fields"] = {
             label: None if f"{LABEL_PREFIX}{label}" in self.unreadable else text for label, text in self.fields.items()
         }

@@ -1,7 +1,8 @@
 """Whether a status, in German or English, contains a phrase; negations count within their clause."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
 from planso_connector.domain.folding import fold
 
@@ -22,7 +23,8 @@ _NEGATED_AFTER = frozenset({"nein", "nichts", "kein", "keine", "keiner", "no", "
 """Negations after the phrase: `offen: nein`, `fehlt nichts`, `Rückstand: keiner`."""
 
 
-def contains_any_phrase(text: str, phrases: Iterable[str]) -> bool:
+@lru_cache(maxsize=1024)  # a workshop uses few statuses, and reading an order asks several times
+def contains_any_phrase(text: str, phrases: tuple[str, ...]) -> bool:
     """
     Whether `text` says one of `phrases`, regardless of case, umlauts, punctuation and German endings.
 

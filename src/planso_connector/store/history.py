@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 
 from planso_connector.domain.clock import Instant
 from planso_connector.domain.events import EventType
-from planso_connector.domain.fields import MIRRORED, FieldGroup
+from planso_connector.domain.fields import MEMBERS, MIRRORED, FieldGroup
 from planso_connector.store import change_feed
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
@@ -59,8 +59,11 @@ _EDITS = (
 _MAX_EDITS = 1000
 
 _SHARED = frozenset(field.labels for field in MIRRORED if field.group is not FieldGroup.VEHICLE)
-_COMPARED = [field for field in MIRRORED if field.group is not FieldGroup.VEHICLE or field.labels not in _SHARED]
-"""Without the members of `vehicle` that repeat `vehicle_details`."""
+_REPEATED = {field.path for field in MIRRORED if field.group is FieldGroup.VEHICLE and field.labels in _SHARED}
+_COMPARED = {
+    group.value: [(name, path) for name, path in members if path not in _REPEATED] for group, members in MEMBERS.items()
+}
+"""Name and path of the members by object, without those of `vehicle` that repeat `vehicle_details`."""
 _LABELS = frozenset(label.casefold() for field in MIRRORED for label in field.labels)
 _MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archived", "deleted")
 
@@ -194,19 +197,14 @@ def recently_edited_fields(tx: Transaction) -> set[str]:
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name in _MEMBERS:
         default = False if name in ("archived", "deleted", "missing_parts") else None
-        yield from _change("field", name, before.get(name, default), after.get(name, default))
-    for field in _COMPARED:
-        group = field.group
-        old, new = (
-            document if group is FieldGroup.ORDER else document.get(group.value, {}) for document in (before, after)
-        )
-        yield from _change("field", field.path, old.get(field.name), new.get(field.name))
+        if (was := before.get(name, default)) != (now := after.get(name, default)):
+            yield {"field": name, "before": was, "after": now}
+    for group, members in _COMPARED.items():
+        old, new = (document.get(group, {}) if group else document for document in (before, after))
+        for name, path in members:
+            if (was := old.get(name)) != (now := new.get(name)):
+                yield {"field": path, "before": was, "after": now}
     old, new = before.get("fields", {}), after.get("fields", {})
     for label in old | new:
-        if label.casefold() not in _LABELS:
-            yield from _change("label", label, old.get(label, ""), new.get(label, ""))
-
-
-def _change(kind: str, name: str, before: object, after: object) -> Iterator[dict[str, Any]]:
-    if before != after:
-        yield {kind: name, "before": before, "after": after}
+        if (was := old.get(label, "")) != (now := new.get(label, "")) and label.casefold() not in _LABELS:
+            yield {"label": label, "before": was, "after": now}

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import Text, bindparam, exists, literal_column, select
 
-from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
+from planso_connector.domain.fields import MEMBERS, MIRRORED, FieldGroup, Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
 from planso_connector.domain.operation import OperationState
 from planso_connector.domain.order import Order, OrderDocument, OversizedText, UnreadableValue, compute_etag
@@ -43,6 +43,8 @@ def sanitize_text(text: str) -> str:
 
 
 def sanitize_order(order: Order) -> Order:
+    if not _needs_sanitizing(order):
+        return order
     return replace(
         order,
         **{name: _sanitize(getattr(order, name)) for name in _ORDER_TEXTS},
@@ -51,6 +53,16 @@ def sanitize_order(order: Order) -> Order:
         parts=tuple(_sanitize_part(part) for part in order.parts),
         unreadable={sanitize_text(path): _sanitize_unreadable(doubt) for path, doubt in order.unreadable.items()},
     )
+
+
+def _needs_sanitizing(order: Order) -> bool:
+    """Whether `sanitize_order` changes anything; nearly all orders stay as they are."""
+    values = [getattr(order, name) for name in _ORDER_TEXTS]
+    values += [*order.values.values(), *order.fields, *order.fields.values(), *order.unreadable]
+    values += [doubt if isinstance(doubt, str) else doubt.text for doubt in order.unreadable.values()]
+    values += [getattr(part, name) for part in order.parts for name in _PART_COLUMNS]
+    text = "\n".join([value for value in values if isinstance(value, str)])
+    return text != sanitize_text(text)
 
 
 def _sanitize_unreadable(doubt: UnreadableValue) -> UnreadableValue:
@@ -125,9 +137,9 @@ def order_from_row(row: Row, parts: Sequence[Part]) -> Order:
     """The order of a row of `orders` and its parts; values that have no column are read from its document."""
     document = json.loads(row["document"])
     values: dict[str, Value] = {}
-    for entry in MIRRORED:
-        holder = document if entry.group is FieldGroup.ORDER else document[entry.group.value]
-        values[entry.path] = holder.get(entry.name)
+    for group, members in MEMBERS.items():
+        holder = document if group is FieldGroup.ORDER else document[group.value]
+        values |= {path: holder.get(name) for name, path in members}
     return Order(
         id=row["id"],
         **{name: row[name] for name in _ORDER_TEXTS},

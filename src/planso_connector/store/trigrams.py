@@ -5,10 +5,13 @@ narrow a search down: its result is compared with the texts.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 MAX_PIECE_LENGTH = 3
 MAX_QUERY_PIECES = 32
 """More narrow a search down no further, and each costs an index lookup."""
+
+_MAX_KNOWN_LENGTH = 32
 
 _RUN = re.compile(r"[^\W_]+")
 
@@ -22,10 +25,19 @@ def index_text(folded: str) -> str:
     """The text to index: every piece of every run, each once, with blanks between; for FTS5's `ascii` tokenizer."""
     pieces: set[str] = set()
     for run in set(_RUN.findall(folded)):
-        pieces.update(run)
-        for length in range(2, MAX_PIECE_LENGTH + 1):
-            pieces.update([run[start : start + length] for start in range(len(run) - length + 1)])
-    return " ".join(pieces if folded.isascii() else map(_token, pieces))
+        pieces.update(_cut_known(run) if len(run) <= _MAX_KNOWN_LENGTH else _cut(run))
+    text = " ".join(pieces)
+    return text if text.isascii() else " ".join(map(_token, pieces))
+
+
+def _cut(run: str) -> tuple[str, ...]:
+    """Every piece of a run."""
+    lengths = range(1, MAX_PIECE_LENGTH + 1)
+    return tuple({run[start : start + length] for length in lengths for start in range(len(run) - length + 1)})
+
+
+# Most runs of an order are in other orders too, and nearly all in the text that its next one replaces.
+_cut_known = lru_cache(maxsize=2048)(_cut)
 
 
 def fts_query(runs: Iterable[str]) -> str:
