@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import httpx2
 import pytest
 
 from planso_connector.domain import clock
+from planso_connector.planso.http.connections import KeptConnections
 from planso_connector.planso.http.outcome import PlansoHealth
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.http.transport import ThrottledTransport
@@ -23,15 +25,21 @@ class CountingServer:
 
     def __init__(self) -> None:
         self.open = self.accepted = 0
+        self._writers: list[asyncio.StreamWriter] = []
+
+    def drop_all(self) -> None:
+        for writer in self._writers:
+            writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         self.accepted += 1
+        self._writers.append(writer)
         try:
             while await reader.readline():
                 while await reader.readline() != b"\r\n":
                     pass
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         except ConnectionError:
             pass
         finally:
@@ -56,6 +64,37 @@ async def test_connections_are_closed_once_idle() -> None:
             await wait_until_async(
                 lambda: not any(task.get_name() == "close connections" for task in asyncio.all_tasks())
             )
+    server.close()
+
+
+async def test_a_connection_is_used_again() -> None:
+    """Requests in turn share one; not after a response that was given up, and not once the server closed it."""
+    counting = CountingServer()
+    server = await asyncio.start_server(counting.serve, "127.0.0.1", 0)
+    address = httpx2.URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    connections = KeptConnections(ssl.create_default_context(), None, keep_alive=60.0)
+
+    async def request(path: str = "/") -> None:
+        timeouts = httpx2.Timeout(60.0).as_dict()
+        request = httpx2.Request("GET", address.join(path), extensions={"timeout": timeouts})
+        response = await connections.handle_async_request(request)
+        if path != "/given-up":
+            await response.aread()
+        await response.aclose()
+
+    for _ in range(3):
+        await request()
+    assert counting.accepted == 1
+    await request("/given-up")
+    await request()
+    assert counting.accepted == 2
+    await asyncio.gather(request(), request())
+    assert counting.accepted == 3
+    counting.drop_all()
+    await wait_until_async(lambda: not counting.open, "the server to close the connections")
+    await request()
+    assert counting.accepted == 4
+    await connections.aclose()
     server.close()
 
 

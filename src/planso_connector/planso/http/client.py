@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 from weakref import WeakValueDictionary
 
 import httpx2
@@ -347,12 +348,13 @@ class PlansoClient:
             f"tab {kind}" if kind in self._profile.calls.tabs else kind,
             parameters.get("submode", ""),
             is_retryable=True,
+            target=self._do.raw_path + (b"&" if self._do.query else b"?") + urlencode(parameters).encode(),
             max_bytes=self._max_response_bytes * (BOARD_SIZE_FACTOR if kind == "list" else 1),
         )
         auth, headers = self.sessions.current, self._headers[method]
         try:
             with LargeResponseSlot(self._large_slots) as info.large_slot:
-                response = await self._send(method, self._do, auth, page, info, headers, params=parameters)
+                response = await self._send(method, self._do, auth, page, info, headers)
                 await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
                 if not response.is_success:
                     raise PlansoUnavailable(f"{page}: PlanSo answered {describe_status(response.status_code)}")

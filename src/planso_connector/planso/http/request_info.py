@@ -23,6 +23,8 @@ class RequestInfo:
     """It is sent once more where the connection is lost before the response begins."""
     holds_slot: bool = False
     """It was made within `PlansoClient.hold_slot`, and does not wait for a login."""
+    target: bytes | None = None
+    """Path and query that are sent, where they are not those of the request's URL: building one takes 0.1 ms."""
     max_bytes: int | None = None
     """The largest response that is read, where that is not the client's usual bound."""
     large_slot: LargeResponseSlot | None = None

@@ -15,6 +15,7 @@ import httpx2
 from planso_connector.domain.errors import PlansoUnavailable
 from planso_connector.planso.http.adaptive_throttle import parse_retry_after
 from planso_connector.planso.http.bounded_response import ResponseTooLarge, read_bounded
+from planso_connector.planso.http.connections import KeptConnections
 from planso_connector.planso.http.outcome import PlansoHealth, RequestOutcome, classify_status, classify_transport_error
 from planso_connector.planso.http.request_info import get_info
 from planso_connector.planso.http.throttle import Throttle
@@ -35,7 +36,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
 
     `url`: PlanSo's. `total_timeout`: seconds for one request and its response. `max_bytes`: the largest response.
     `before_send` is called twice: in the request's slot, and once it has a connection, which may take long to open.
-    Connections are closed `keep_alive` seconds after the last request: httpx2 by itself closes them at the next one.
+    Connections are closed `keep_alive` seconds after the last request.
     """
 
     def __init__(
@@ -65,18 +66,16 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
         self._is_closed = False
 
     @cached_property
-    def _transport(self) -> httpx2.AsyncHTTPTransport:
+    def _connections(self) -> KeptConnections:
         """
         Made with the first request: loading TLS certificates takes a tenth of the time of a start. Raises
         UnsupportedProtocol for a proxy of another kind than HTTP.
         """
         context = _load_tls_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-        size = self._throttle.concurrency
-        limits = httpx2.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=self._keep_alive)
         if self.proxy is not None and not self.proxy.startswith(("http://", "https://")):
             kind = self.proxy.partition("://")[0]
             raise httpx2.UnsupportedProtocol(f"the proxy is a {kind} one; accepted: http:// and https:// ones")
-        return httpx2.AsyncHTTPTransport(limits=limits, proxy=self.proxy, verify=context)
+        return KeptConnections(context, self.proxy, self._keep_alive)
 
     async def aclose(self) -> None:
         """From here on nothing is sent: it would open new connections."""
@@ -103,9 +102,9 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
                 self._close_timer = loop.call_later(self._keep_alive, self._close_connections)
 
     def _close_connections(self) -> None:
-        transport: httpx2.AsyncHTTPTransport | None = vars(self).pop("_transport", None)
-        if transport is not None:
-            task = asyncio.create_task(transport.aclose(), name="close connections")
+        connections: KeptConnections | None = vars(self).pop("_connections", None)
+        if connections is not None:
+            task = asyncio.create_task(connections.aclose(), name="close connections")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
@@ -124,7 +123,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
     def _prepare(self, request: httpx2.Request) -> httpx2.Request:
         """The request as it is sent: to this machine where its host name says so, with that name in the header."""
         url = request.url if self.proxy is not None else connect_locally(request.url)
-        if url == request.url:
+        if url is request.url:
             return request
         return httpx2.Request(
             request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
@@ -148,7 +147,7 @@ class ThrottledTransport(httpx2.AsyncBaseTransport):
             outcome: RequestOutcome | None = None
             try:
                 async with asyncio.timeout(self._total_timeout):
-                    response = await self._transport.handle_async_request(self._prepare(request))
+                    response = await self._connections.handle_async_request(self._prepare(request))
                     response.request = request
                     info.has_response = True
                     response = await read_bounded(response, info.max_bytes or self._max_bytes, info.large_slot)
