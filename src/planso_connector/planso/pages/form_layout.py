@@ -10,11 +10,13 @@ opaque to an HTML parser, the form is read in full. The result is the same.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import Control, FormEntry
 from planso_connector.planso.pages.control_content import read_content
+from planso_connector.planso.pages.control_groups import ControlGroup, group_controls
 from planso_connector.planso.pages.control_markup import (
     MARK,
     find_shape,
@@ -173,6 +175,10 @@ class _Layout:
         self._first = [_Known(control, tuple(alone.get(control.index, ()))) for control in self.markup.controls]
         self._known: list[dict[str, _Known]] = [{} for _ in self.slots]
         self._unknown_counts = [0] * len(self.slots)
+
+    @cached_property
+    def control_groups(self) -> tuple[ControlGroup, ...]:
+        return group_controls(self.markup)
 
     def read(self, controls: Sequence[str], source: FormSource, like: FormMarkup | None = None) -> FormMarkup | None:
         """The form with these contents; None where it has to be read in full."""

@@ -31,7 +31,7 @@ def _remembered_key(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    return "".join(c for c in normalize_unicode("NFC", text).casefold() if c.isalnum())
+    return "".join(filter(str.isalnum, normalize_unicode("NFC", text).casefold()))
 
 
 def collapse_whitespace(text: str) -> str:

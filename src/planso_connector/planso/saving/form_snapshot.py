@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from planso_connector.domain.saving.snapshot import ControlState, Snapshot
 from planso_connector.domain.values import is_empty_value
 from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue
-from planso_connector.planso.pages.control import NEVER_SENT_TYPES, Control, FormEntry
+from planso_connector.planso.pages.control import Control
+from planso_connector.planso.pages.control_groups import group_controls
 from planso_connector.planso.pages.control_plan import serialise_control
 from planso_connector.planso.pages.markup import FormMarkup
 
@@ -40,7 +40,12 @@ class FormColumns:
     """The controls of one form by column. A form that is compared several times builds their states once."""
 
     def __init__(self, markup: FormMarkup) -> None:
-        self._columns = _group_controls(markup)
+        groups = markup.contents.layout.control_groups if markup.contents is not None else group_controls(markup)
+        controls = markup.controls
+        self._columns = {
+            group.name: _Column(group.label, group.label_index, [controls[index] for index in group.indexes])
+            for group in groups
+        }
 
     @cached_property
     def states(self) -> Snapshot:
@@ -56,36 +61,6 @@ class FormColumns:
             if any(control.index in new_values for control in column.controls)
         }
         return {**self.states, **changed}
-
-
-def _group_controls(markup: FormMarkup) -> dict[str, _Column]:
-    entries, label_indexes = _index_labels(markup.entries)
-    groups: dict[str, list[Control]] = {}
-    for control in markup.controls:
-        name = control.name
-        if not name and (entry := entries.get(control.index)) is not None:
-            name = f"{entry.label} #{label_indexes[entry]}"
-        if name and control.type not in NEVER_SENT_TYPES:
-            groups.setdefault(name, []).append(control)
-    columns = {}
-    for name, controls in groups.items():
-        entry = next((entries[control.index] for control in controls if control.index in entries), None)
-        label, label_index = (entry.label, label_indexes[entry]) if entry is not None else ("", 0)
-        columns[name] = _Column(label, label_index, controls)
-    return columns
-
-
-def _index_labels(entries: Sequence[FormEntry]) -> tuple[dict[int, FormEntry], dict[FormEntry, int]]:
-    """The label of each control by the control's index, and how many equal labels precede each label."""
-    seen: Counter[str] = Counter()
-    by_control: dict[int, FormEntry] = {}
-    label_indexes = {}
-    for entry in entries:
-        label_indexes[entry] = seen[entry.key]
-        seen[entry.key] += 1
-        for control in entry.controls:
-            by_control.setdefault(control.index, entry)
-    return by_control, label_indexes
 
 
 def _read_state(name: str, column: _Column) -> ControlState:
