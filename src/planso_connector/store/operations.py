@@ -31,7 +31,7 @@ from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.verdicts import Difference
 from planso_connector.store import change_feed, save_evidence
-from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.operation_rows import json_or_none, operation_from_row, operation_to_row
 from planso_connector.store.order_rows import sanitize_text
 from planso_connector.store.tables import operations, orders
@@ -113,7 +113,7 @@ _MARK_SENT = (
         sent=bindparam("sent", type_=Text),
     )
 )
-_CLEARED_WITH_SENT_AT = ("before", "first_sent_at")
+_IS_NOT_SENT = bindparam("sent_at", type_=Text).is_(None)
 _POSTPONE = (
     update(operations)
     .where(*_IS_ID, _PENDING, c.holder == bindparam("of_holder"))
@@ -123,10 +123,7 @@ _POSTPONE = (
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         sent_at=bindparam("sent_at", type_=Text),
         sent=bindparam("sent", type_=Text),
-        **{
-            name: case((bindparam("sent_at", type_=Text).is_(None), None), else_=c[name])
-            for name in _CLEARED_WITH_SENT_AT
-        },
+        **{name: case((_IS_NOT_SENT, None), else_=c[name]) for name in ("before", "first_sent_at")},
         **_NO_CLAIM,
     )
 )
@@ -204,15 +201,19 @@ def claim(
     clean: an unexpected way of saving damages one order then, not several.
     """
     tx.lock(f"claim {tx.workshop}")
+    due = find_claimable(tx, now=now, at_most=at_most, can_send=can_send)
+    if due:
+        tx.execute_many(_CLAIM, [{"holder": holder, "held_until": until, "of_id": row["id"]} for row in due])
+    return [replace(operation, attempts=operation.attempts + 1) for operation in map(operation_from_row, due)]
+
+
+def find_claimable(tx: Transaction, *, now: Instant, at_most: int, can_send: bool) -> list[Row]:
+    """What `claim` claims."""
     times = {"now": now, "latest_expiry": latest_plausible_expiry(now)}
     due = tx.fetch_all(_CLAIMABLE, **times, at_most=at_most, can_send=int(can_send))
     if due and not save_evidence.has_clean_save(tx):
-        due = [] if tx.fetch_all(_ANY_HELD, **times) else due[:1]
-    claimed = [operation_from_row(row) for row in due]
-    if claimed:
-        held = {"holder": holder, "held_until": until}
-        tx.execute_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
-    return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
+        return [] if tx.fetch_all(_ANY_HELD, **times) else due[:1]
+    return due
 
 
 def list_due_workshops(tx: Transaction, *, now: Instant, can_send: bool = True) -> list[str]:

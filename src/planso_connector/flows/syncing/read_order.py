@@ -91,7 +91,7 @@ class OrderReader:
                 pass
 
     async def load_mirrored(self, order_id: int) -> Order | None:
-        return await self._database.read(lambda tx: orders.load(tx, order_id))
+        return await self._database.read_briefly(lambda tx: orders.load(tx, order_id))
 
     async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadResult:
         """Read and store an order of the list. Raises PlansoError; EmptyForm and EmptyOrder: nothing was stored."""
@@ -161,7 +161,7 @@ class OrderReader:
 
     async def edits_since(self, order_id: int, instant: Instant) -> list[list[history.Change]]:
         """What was changed in PlanSo since `instant`, by version, oldest first."""
-        return await self._database.read(lambda tx: history.edits_since(tx, order_id, instant))
+        return await self._database.read_briefly(lambda tx: history.edits_since(tx, order_id, instant))
 
     async def is_form_gone(self, order_id: int, held: Mapping[str, Value]) -> bool:
         """

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -23,7 +24,7 @@ from planso_connector.flows.writing.claim import LEASE_DURATION, Claim, ClaimLos
 from planso_connector.flows.writing.push import Pusher
 from planso_connector.flows.writing.wait_estimator import WaitEstimator
 from planso_connector.store import leases, operations, write_stops
-from planso_connector.store.engine.database import Database, Transaction
+from planso_connector.store.engine.database import Database, ReadLater, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -161,7 +162,7 @@ class Outbox:
             operation = operations.get(tx, operation_id)
             return operation and write_stops.add_stop_message(tx, operation)
 
-        operation = await self._database.read(work)
+        operation = await self._database.read_briefly(work)
         if operation is None:
             raise NotFound(f"There is no operation {operation_id}.")
         return operation
@@ -182,6 +183,8 @@ class Outbox:
         if len(self._pushes) >= self._max_pushes or self._drained_by < math.inf:
             return
         now = self._clock()
+        if not self._may_claim(now):
+            return
         expires_at = now + LEASE_DURATION
         # A holder for each claim: an attempt that outlived its lease must not settle what was claimed again.
         holder = self._last_holder = f"{self._process} {next(self._claim_numbers)}"
@@ -210,6 +213,14 @@ class Outbox:
             origin = self._origins.get(operation.id)
             context = origin.copy() if origin is not None else None
             self._pushes[claim] = asyncio.create_task(self._push(claim), name=operation.id, context=context)
+
+    def _may_claim(self, now: datetime) -> bool:
+        """False if a quick look shows that nothing is due, as after most attempts: a commit costs more."""
+        work = partial(operations.find_claimable, now=format_instant(now), at_most=1, can_send=self._can_send)
+        try:
+            return bool(self._database.read_now(work))
+        except (ReadLater, ConnectorError):
+            return True
 
     async def _push(self, claim: Claim) -> None:
         operation_id = claim.operation.id

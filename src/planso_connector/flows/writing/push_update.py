@@ -130,7 +130,7 @@ class UpdatePush:
         except Postponed:
             await self._reader.store_form(form.read_fields(), mirrored, read_at)  # edits meanwhile get into the history
             raise
-        if mirrored is not None and apply_reading(mirrored, form.read_fields()) != mirrored:
+        if mirrored is not None and _was_edited(mirrored, form):
             # Edits before the save get a version of their own: it tells which columns people edit.
             await self._reader.store_form(form.read_fields(), mirrored, read_at)
         for _ in range(MAX_SAVES):
@@ -227,7 +227,7 @@ class UpdatePush:
             ),
             *_restore_mismatches(save, sent, now),
         ]
-        evidence = await self._database.read(save_evidence.load)
+        evidence = await self._database.read_briefly(save_evidence.load)
         assessment = await self._assess(save, sent, after, evidence)
         if assessment.is_clean:
             await self._raise_unapplied(claim, save, sent, after, mirrored, is_saved=not mismatches)
@@ -319,6 +319,12 @@ class UpdatePush:
         )
         message = f"The form of order {form.order_id} has been blank since it was saved."
         return SaveMismatch(Damaged(message), read_back)
+
+
+def _was_edited(mirrored: Order, form: Form) -> bool:
+    """Whether the form holds something else than the mirror, which leaves out the fields that only a create has."""
+    now = apply_reading(mirrored, form.read_fields())
+    return replace(now, values={path: now.values.get(path) for path in mirrored.values}) != mirrored
 
 
 def _values_before(plan: ChangePlan, claim: Claim) -> dict[str, Value]:
