@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from email import message_from_bytes, policy
 from typing import Any
+from urllib import parse
 from urllib.parse import parse_qsl
 
 import pytest
@@ -126,3 +127,14 @@ def test_blanks_are_encoded_in_one_way(pairs: list[tuple[str, str]]) -> None:
     """Blanks are encoded as `%20` or as `+`, and never both."""
     assert "+" not in urlencode(pairs)
     assert "%20" not in urlencode(pairs, "+")
+
+
+_TEXTS = st.text() | st.text("ab%&=+ ~-_.!*'()ä")
+
+
+@given(st.lists(st.tuples(_TEXTS, _TEXTS)), st.sampled_from(["%20", "+"]))
+def test_any_pairs_are_encoded_as_by_urllib(pairs: list[tuple[str, str]], space: str) -> None:
+    """Texts that are unreserved, urlencoded already, or anything else, lone surrogates too."""
+    quote = parse.quote_plus if space == "+" else parse.quote
+    expected = parse.urlencode(pairs, safe="-_.!~*'()", errors="replace", quote_via=quote)
+    assert urlencode(pairs, space) == expected

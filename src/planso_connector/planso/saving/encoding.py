@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,9 @@ Pairs = Sequence[tuple[str, str]]
 
 _UNRESERVED = "-_.!~*'()"
 """What encodeURIComponent leaves alone besides letters and digits."""
+_ESCAPES = (("%", "%25"), ("&", "%26"), ("=", "%3D"), ("+", "%2B"))
+_UNRESERVED_TEXT = re.compile(rf"[A-Za-z0-9{re.escape(_UNRESERVED)}]*")
+_URLENCODED_TEXT = re.compile(rf"[A-Za-z0-9{re.escape(_UNRESERVED)}%&=+]*")
 _URLENCODED = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
@@ -60,8 +64,18 @@ def encode_save(
 
 def urlencode(pairs: Iterable[tuple[str, str]], space: str = "%20") -> str:
     """As jQuery's serialize() and `$.param` do it; `space` is `%20` or `+`."""
+    return "&".join([f"{_quote(name, space)}={_quote(value, space)}" for name, value in pairs])
+
+
+def _quote(text: str, space: str) -> str:
+    if _UNRESERVED_TEXT.fullmatch(text):
+        return text
+    if _URLENCODED_TEXT.fullmatch(text):  # such as a whole form, which urllib would quote character by character
+        for reserved, escaped in _ESCAPES:
+            text = text.replace(reserved, escaped)
+        return text
     quote = parse.quote_plus if space == "+" else parse.quote
-    return parse.urlencode(list(pairs), safe=_UNRESERVED, errors="replace", quote_via=quote)
+    return quote(text, safe=_UNRESERVED, errors="replace")
 
 
 def convert_line_breaks(text: str, line_break: str) -> str:
