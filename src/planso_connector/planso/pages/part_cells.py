@@ -35,12 +35,17 @@ def is_visible(node: LexborNode) -> bool:
     """Whether an element's text is shown; a text node's is."""
     if not node.is_element_node:
         return node.is_text_node
+    tag = node.tag
+    if tag in _TEXTLESS_TAGS:
+        return False
     attributes = node.attributes
-    if node.tag in _TEXTLESS_TAGS or "hidden" in attributes or _HIDDEN_STYLE.search(attributes.get("style") or ""):
+    if not attributes:
+        return True
+    if "hidden" in attributes or _HIDDEN_STYLE.search(attributes.get("style") or ""):
         return False
-    if not _HIDDEN_CLASSES.isdisjoint(list_classes(node)):
+    if not _HIDDEN_CLASSES.isdisjoint((attributes.get("class") or "").split()):
         return False
-    return node.tag != "input" or (attributes.get("type") or "text").lower() not in _TEXTLESS_INPUTS
+    return tag != "input" or (attributes.get("type") or "text").lower() not in _TEXTLESS_INPUTS
 
 
 def read_control_value(node: LexborNode) -> str | None:
