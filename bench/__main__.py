@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     availability,
+    events,
     memory,
     mirror,
     overload,
@@ -25,6 +26,8 @@ BENCHMARKS = {
     "form": reading.compare_with_beautifulsoup,
     "reads": reads.compare_reads,
     "tables": tables.measure_tables,
+    "feed": events.measure_feed,
+    "webhooks": events.measure_webhooks,
     "availability": availability.measure_availability,
     "tools": tools.measure_tools,
     "rivals": mirror.compare_rivals,

@@ -24,10 +24,13 @@ from tests.store.samples import at, order, part
 _WORKSHOPS = itertools.count()
 
 
+SAVED_AT = at(1)
+
+
 def save(store: Store, *saved: Order) -> None:
     def work(tx: Transaction) -> None:
         for each in saved:
-            orders.save(tx, each, read_at=at(1), now=at(1))
+            orders.save(tx, each, read_at=SAVED_AT, now=SAVED_AT)
 
     store.write(work)
 
@@ -131,6 +134,19 @@ def test_default_sort(store: Store) -> None:
     assert find_ids(store, OrderFilters(after="2026-12-08", before="2026-12-08")) == [2, 4]
     assert find_ids(store, OrderFilters(before="2026-12-08T07:00:00")) == [2, 4, 6]
     assert find_ids(store, OrderFilters(after="2026-12-09")) == [5]
+
+
+def test_changed_since(store: Store) -> None:
+    """What changed from that instant on, by an edit or by being archived; what was only read again did not."""
+    save(store, order(1), order(2), order(3), order(4))
+    for order_id, person in ((1, "Neu"), (2, order().values["person"])):
+        edited = order(order_id, values={"person": person})
+        store.write(lambda tx, edited=edited: orders.save(tx, edited, read_at=at(5), now=at(5)))  # type: ignore[misc]
+    store.write(lambda tx: orders.archive(tx, [3], now=at(6)))
+    assert sorted(find_ids(store, OrderFilters(changed_since=SAVED_AT))) == [1, 2, 4]
+    assert find_ids(store, OrderFilters(changed_since=at(5))) == [1]
+    assert find_ids(store, OrderFilters(changed_since=at(6))) == []
+    assert find_ids(store, OrderFilters(changed_since=at(6), archived=True)) == [3]
 
 
 def test_archived_and_deleted_orders(store: Store) -> None:
@@ -250,6 +266,7 @@ _FILTERS = st.builds(
     before=st.none() | _DAYS,
     finish_after=st.none() | _DAYS,
     finish_before=st.none() | _DAYS,
+    changed_since=st.none() | st.integers(0, 12).map(at),
     text=st.none()
     | st.sampled_from(["mueller", "wn 2309", "strauss", "ß", "% x", "u", "ll", "łuk rø", "q", "0151234"]),
     sort=st.sampled_from(["-shop_date", "shop_date", "-finish_date", "finish_date", "-id", "id"]),
@@ -286,6 +303,7 @@ def matches(order: Order, filters: OrderFilters) -> bool:
         and (filters.missing_parts is None or filters.missing_parts == order.missing_parts)
         and day_fits(value("shop_date")[:10], filters.after, filters.before)
         and day_fits(value("finish_date")[:10], filters.finish_after, filters.finish_before)
+        and (filters.changed_since is None or filters.changed_since <= SAVED_AT)
         and (filters.text is None or all(word in text for word in fold(filters.text).split()))
     )
 

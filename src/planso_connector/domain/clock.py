@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NewType
 
+from planso_connector.domain.messages import InvalidValue
+
 Instant = NewType("Instant", str)
 """`2026-11-23T10:15:30.000000Z`, always 27 characters. No instant is None, never `""`."""
 
@@ -36,6 +38,20 @@ def format_instant(moment: datetime) -> Instant:
 
 def parse_instant(instant: str) -> datetime:
     return datetime.fromisoformat(instant)
+
+
+def parse_sent_instant(text: str) -> Instant:
+    """
+    An instant that a caller sent: ISO 8601 with an offset, whose `+` may have become a blank in a URL. Raises
+    InvalidValue.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        if moment.tzinfo is None:
+            raise InvalidValue("not_an_instant")
+        return format_instant(moment)
+    except (ValueError, OverflowError):
+        raise InvalidValue("not_an_instant") from None
 
 
 def latest_plausible_expiry(now: str) -> Instant:

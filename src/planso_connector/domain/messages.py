@@ -142,6 +142,10 @@ _MOMENTS: dict[str, Message] = {
         "eine Uhrzeit wie 08:30, 08:30:00 oder 8 Uhr, ein Datum kann davor stehen, oder ein Zeitraum wie 14:00-16:00",
     ),
     "not_a_date": _M("is not a date", "ist kein Datum"),
+    "not_an_instant": _M(
+        "is no instant; accepted: ISO 8601 with an offset, such as 2026-11-23T08:00:00Z or 2026-11-23T09:00:00+01:00",
+        "ist kein Zeitpunkt; erlaubt: ISO 8601 mit Zeitzone, wie 2026-11-23T08:00:00Z oder 2026-11-23T09:00:00+01:00",
+    ),
     "not_a_time": _M("is not a time", "ist keine Uhrzeit"),
     "not_on_calendar": _M("is not on the calendar or the clock", "steht nicht im Kalender oder nicht auf der Uhr"),
     "unclear_century": _M(

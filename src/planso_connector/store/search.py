@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, literal_column, or_, select
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.folding import fold, fold_asked_phone, fold_key, fold_plate
 from planso_connector.domain.order import PLATE, OrderDocument, do_stays_overlap
@@ -53,6 +54,7 @@ class OrderFilters:
     before: str | None = None
     finish_after: str | None = None
     finish_before: str | None = None
+    changed_since: Instant | None = None
     text: str | None = None
     archived: bool = False
     """The archived orders, and only those."""
@@ -67,7 +69,7 @@ class OrderFilters:
         """Whether an index has the orders: those of a plate, or all in their sequence."""
         others = (self.person, self.phone, self.email, self.status, self.damage, self.station, self.text)
         days = (self.after, self.before, self.finish_after, self.finish_before)
-        return all(given is None for given in (*others, *days, self.missing_parts))
+        return all(given is None for given in (*others, *days, self.missing_parts, self.changed_since))
 
     @property
     def compares_texts(self) -> bool:
@@ -122,6 +124,7 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "before": and_(orders.c.shop_day <= _text("before"), orders.c.shop_day != ""),
     "finish_after": orders.c.finish_day >= _text("finish_after"),
     "finish_before": and_(orders.c.finish_day <= _text("finish_before"), orders.c.finish_day != ""),
+    "changed_since": orders.c.changed_at >= _text("changed_since"),
     "text": contains_all(orders.c.text_key, _text("text")),
     "text_runs": orders.c.id.in_(select(_text_matches.c.order_id)),
     "plate_key": orders.c.id.in_(
@@ -275,6 +278,7 @@ _PARAMETERS: dict[str, Callable[[str], str]] = {
     "status": fold_key,
     "damage": fold_key,
     **dict.fromkeys(("after", "before", "finish_after", "finish_before"), _first_day),
+    "changed_since": str,
     "text": _folded_words,
 }
 

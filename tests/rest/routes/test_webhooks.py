@@ -61,6 +61,18 @@ def test_a_write_arrives_at_the_receiver(service: Service, order: int, receiver:
     assert service.http.get(f"{PATH}/{webhook}").status_code == 404
 
 
+def test_an_instant_needs_an_offset(service: Service, receiver: Receiver) -> None:
+    """Without one it is 422, of webhooks and lists alike; a `+` that became a blank is one."""
+    webhook, _ = create(service, receiver.url)
+    for path, name, method in ((f"{PATH}/{webhook}/recover", "since", "POST"), ("/api/orders", "changed_since", "GET")):
+        for wrong in ("gestern", "2026-11-23", "2026-11-23T08:00:00"):
+            response = service.http.request(method, path, params={name: wrong})
+            assert response.status_code == 422
+            assert "with an offset" in response.json()["detail"][0]["msg"]
+        unencoded = service.http.request(method, f"{path}?{name}=2026-11-23T08:00:00+01:00")
+        assert unencoded.status_code == 200, unencoded.text
+
+
 def test_a_receiver_is_changed_and_tried(service: Service, receiver: Receiver) -> None:
     """An example says what came of it; switched off it gets nothing; a rotation shows the new secret."""
     webhook, secret = create(service, receiver.url)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, ValidationErro
 from pydantic_core import to_json
 
 from planso_connector.domain import german_formats, values
+from planso_connector.domain.clock import Instant, parse_sent_instant
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.messages import MESSAGES
 from planso_connector.flows.workshop_flows import WorkshopFlows
@@ -29,8 +30,14 @@ def _parse_day(text: str | None) -> str | None:
     return german_formats.parse_date(values.check_text(text, line_breaks=False))[:10]
 
 
+def _parse_instant(text: str | None) -> Instant | None:
+    return parse_sent_instant(text) if text and text.strip() else None
+
+
 Text = Annotated[str | None, Field(max_length=200), AfterValidator(_parse_text)]
 Day = Annotated[str | None, Field(max_length=40), AfterValidator(_parse_day)]
+
+ChangedSince = Annotated[str | None, Field(max_length=40), AfterValidator(_parse_instant)]
 
 _NO_FILTERS = frozenset({"fields", "cursor", "total", "limit", "dialect"})
 Sort = Literal["shop_date", "-shop_date", "finish_date", "-finish_date", "id", "-id"]
@@ -55,6 +62,10 @@ class OrderSelection(BaseModel):
     before: Day = Field(None, description="Latest shop_date, inclusive.")
     finish_after: Day = Field(None, description="Earliest finish_date, inclusive.")
     finish_before: Day = Field(None, description="Latest finish_date, inclusive.")
+    changed_since: ChangedSince = Field(
+        None,
+        description="Changed here since this instant, inclusive: ISO 8601 with an offset. See `/api/changes`, too.",
+    )
     text: Text = Field(None, description="Words that must all occur, each in any field.")
     archived: bool = Field(False, description="Archived orders instead of the current ones.")
     sort: Sort = Field(

@@ -1,12 +1,11 @@
 """/api/webhooks: the receivers of events, their secrets, and what came of deliveries."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AfterValidator
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, parse_sent_instant
 from planso_connector.domain.errors import Problem
 from planso_connector.rest.json_body import JsonRoute, MergePatchRoute
 from planso_connector.rest.request_context import Flows
@@ -221,13 +220,17 @@ def _add_deliveries(router: APIRouter) -> None:
         flows: Flows,
         webhook_id: WebhookId,
         since: Annotated[
-            AwareDatetime,
-            Query(description="ISO 8601 with an offset: events from then on.", examples=["2026-11-23T08:00:00Z"]),
+            str,
+            AfterValidator(parse_sent_instant),
+            Query(
+                max_length=40,
+                description="ISO 8601 with an offset: events from then on.",
+                examples=["2026-11-23T08:00:00Z"],
+            ),
         ],
     ) -> Response:
         """All events since then are delivered once more, in their order, as far as they are kept."""
-        instant = max(since, datetime(1970, 1, 2, tzinfo=UTC)).astimezone(UTC)
-        await flows.webhooks.recover(webhook_id, format_instant(instant))
+        await flows.webhooks.recover(webhook_id, Instant(since))
         return _response(await flows.webhooks.get(webhook_id))
 
     @router.post(

@@ -65,6 +65,7 @@ Index("orders_by_text", orders.c.text_key, postgresql_using="gin", postgresql_op
     dialect="postgresql"
 )
 
+_index_list("orders_by_change", orders.c.changed_at)
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
 _deleted = orders.c.deleted_at.is_not(None)
 Index("orders_by_deletion", orders.c.workshop, orders.c.deleted_at, sqlite_where=_deleted, postgresql_where=_deleted)
