@@ -87,7 +87,8 @@ def measure_feed() -> str:
                 )
     return (
         f"change feed of {EVENTS:,} events, another place each time, one client: a page of {PAGE} {whole:.2f} ms "
-        f"(median of {ROUNDS}; goal: under {GOAL:g} ms), of one event {single:.2f} ms, all of one order {of_order:.2f} ms"
+        f"(median of {ROUNDS}; goal: under {GOAL:g} ms), "
+        f"of one event {single:.2f} ms, all of one order {of_order:.2f} ms"
     )
 
 

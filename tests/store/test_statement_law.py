@@ -58,6 +58,7 @@ BUILDERS: dict[str, Callable[[], Iterable[Executable]]] = {
     "search._count_statement": lambda: map(search._count_statement, CONDITIONS),  # noqa: SLF001
     # Called once, by their modules: what they return is collected there.
     "engine.postgresql.__init__": tuple,
+    "change_feed._build_page": tuple,
     "operations._select_page": tuple,
     "personal_data._batch": tuple,
     "purge._delete_some": tuple,

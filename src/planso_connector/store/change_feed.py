@@ -82,7 +82,8 @@ _APPEND_SETTLED = insert(change_feed).from_select(
     ),
 )
 
-_ANY_UNNUMBERED = select(_c.id).where(_OF_WORKSHOP, _IS_UNNUMBERED).limit(1)
+# Sorted, so that SQLite without statistics takes the index of those without a number.
+_ANY_UNNUMBERED = select(_c.id).where(_OF_WORKSHOP, _IS_UNNUMBERED).order_by(_c.at).limit(1)
 _BOUNDS = select(*change_feed_bounds.c["epoch", "last_number", "dropped_number"]).where(
     change_feed_bounds.c.workshop == bindparam("of_workshop")
 )
@@ -129,24 +130,28 @@ _IN_HISTORY = and_(
     history.c.version == _c.version,
     history.c.by == _c.by,
 )
-_EVENTS = (
-    select(*(column for column in _c if column.name != "workshop"), history.c.changes)
-    .outerjoin(history, _IN_HISTORY)
-    .where(
-        _OF_WORKSHOP,
-        _c.number > bindparam("after", type_=BigInteger),
-        _c.number <= bindparam("up_to", type_=BigInteger),
+_AFTER, _UP_TO = bindparam("after", type_=BigInteger), bindparam("up_to", type_=BigInteger)
+
+
+def _build_page(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(*(column for column in _c if column.name != "workshop"), history.c.changes)
+        .outerjoin(history, _IN_HISTORY)
+        .where(_OF_WORKSHOP, *conditions)
+        .order_by(_c.number)
+        .limit(bindparam("at_most", type_=BigInteger))
     )
-    .order_by(_c.number)
-    .limit(bindparam("at_most", type_=BigInteger))
-)
+
+
+_IN_RANGE = _c.number > _AFTER, _c.number <= _UP_TO
+# SQLite without statistics would take the index by number, and look through the whole feed.
+_OF_ORDER = _c.order_id == bindparam("of_order", type_=BigInteger), _c.number + 0 > _AFTER, _c.number + 0 <= _UP_TO
 _IS_OF_TYPE = is_in_texts(_c.type, bindparam("types"))
-_IS_OF_ORDER = _c.order_id == bindparam("of_order", type_=BigInteger)
 _PAGES: dict[tuple[bool, bool], Select[Any]] = {
-    (False, False): _EVENTS,
-    (True, False): _EVENTS.where(_IS_OF_TYPE),
-    (False, True): _EVENTS.where(_IS_OF_ORDER),
-    (True, True): _EVENTS.where(_IS_OF_TYPE, _IS_OF_ORDER),
+    (False, False): _build_page(*_IN_RANGE),
+    (True, False): _build_page(*_IN_RANGE, _IS_OF_TYPE),
+    (False, True): _build_page(*_OF_ORDER),
+    (True, True): _build_page(*_OF_ORDER, _IS_OF_TYPE),
 }
 """By whether types and an order are asked for."""
 
