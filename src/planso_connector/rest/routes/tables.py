@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from planso_connector.domain.order import OrderDocument
 from planso_connector.flows.querying.whole_lists import iter_history, iter_orders
@@ -54,6 +54,9 @@ Limit = Annotated[int | None, Query(ge=1, le=MAX_LIMIT, description="Rows at mos
 
 class OrdersTableQuery(OrderSelection):
     """The filters of the list; no pages: a table has all orders that match."""
+
+    # Built at once: FastAPI suppresses pydantic's warning of a parameter that is a model only while it makes the route.
+    model_config = ConfigDict(defer_build=False)
 
     limit: int | None = Field(None, ge=1, le=MAX_LIMIT, description="Orders at most; without it, all that match.")
 
