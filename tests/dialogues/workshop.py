@@ -152,7 +152,5 @@ def _fill_days(sandbox: Sandbox, dialogue: Dialogue) -> None:
 def _take(sandbox: Sandbox, label: str, day: str, time: str, mark: str) -> None:
     german = f"{datetime.fromisoformat(day):%d.%m.%Y}"
     plate = f"XX-Q {1000 + len(sandbox.order_ids())}"
-    more = {"Reparatur von": time} if label == "Werkstattstart" else {}
-    sandbox.add_order(
-        {**DEFAULT_TEXTS, "Kennzeichen": plate, "Fahrername": f"Erdmute Quaas{mark}", label: german, **more}
-    )
+    when = {label: german, "Reparatur von": time} if label == "Werkstattstart" else {label: f"{german} {time}"}
+    sandbox.add_order({**DEFAULT_TEXTS, "Kennzeichen": plate, "Fahrername": f"Erdmute Quaas{mark}", **when})

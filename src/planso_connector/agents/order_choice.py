@@ -42,7 +42,7 @@ def _read_order_id(given: Any) -> Any:
     return given
 
 
-OrderId = Annotated[int | None, BeforeValidator(_read_order_id), Field(ge=1, le=MAX_ID)]
+OrderId = Annotated[Annotated[int, Field(ge=1, le=MAX_ID)] | None, BeforeValidator(_read_order_id)]
 Heard = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)]
 
 

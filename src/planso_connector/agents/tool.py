@@ -1,5 +1,6 @@
 """A tool: its definition, as models read it, and the function that it runs."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from planso_connector.domain.caller import Caller
 from planso_connector.domain.scopes import Scope
 
 MAX_TEXT_LENGTH = 1000
+_SLOT = re.compile(r"\b(\d{1,2}:\d\d) ?[-–] ?\d{1,2}:\d\d\b")
 MAX_CLEANED_LENGTH = 4 * MAX_TEXT_LENGTH
 
 
@@ -35,12 +37,16 @@ class ToolArguments(BaseModel):
 
 
 def join_date_and_time(arguments: Any) -> Any:
-    """For tools that take `when`: models split it in two, `date` and `time`, as most tools have it."""
-    if not isinstance(arguments, dict) or arguments.get("when"):
+    """
+    For tools that take `when`: models split it in two, `date` and `time`, as most tools have it; and pass on a slot,
+    `07:30-09:00`, as an earlier answer had it.
+    """
+    if not isinstance(arguments, dict):
         return arguments
-    day, clock = arguments.get("date"), arguments.get("time")
-    said = [*([str(day)] if day else []), *([f"at {clock}"] if clock else [])]
-    return arguments | {"when": ", ".join(said)}
+    when, day, clock = (arguments.get(name) for name in ("when", "date", "time"))
+    if not when:
+        when = ", ".join([*([str(day)] if day else []), *([f"at {clock}"] if clock else [])])
+    return arguments | {"when": _SLOT.sub(r"\1", when) if isinstance(when, str) else when}
 
 
 def _read_flag(given: Any) -> Any:

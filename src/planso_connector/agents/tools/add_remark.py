@@ -31,10 +31,10 @@ Use it for what a caller wants the workshop to know: "Sagen Sie bitte, dass ich 
 den Zweitschlüssel mit". What stands there already is kept. Write `text` as one short sentence in the third person, \
 with nothing that the caller did not say.
 
-Before the first change of a call the caller has to name more than the number plate: pass `name` or `phone` as heard. \
-Where `ok` is false and there is an `ask`, put that question to the caller and call again with all arguments. Where \
-`state` is `pending`, say that it is noted, not that it is done. Do not use it to make or move an appointment, nor to \
-ask for a person."""
+Always pass the `name` or `phone` that the caller said, also beside an `order_id`: the plate alone is not enough to \
+change an order. Where `ok` is false and there is an `ask`, put that question to the caller and call again with all \
+arguments. Where `state` is `pending`, say that it is noted, not that it is done. Do not use it to make or move an \
+appointment, nor to ask for a person."""
 
 
 class AddRemarkArguments(OrderArguments):

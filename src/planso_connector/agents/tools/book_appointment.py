@@ -41,10 +41,10 @@ Use it once the caller has named the day ("Nächsten Dienstag um acht passt mir"
 verschieben?"). Pass `when` in the caller's own words, do not work out the date yourself. The answer says which day \
 was understood: read it out, so that the caller can object. Another day in a later call moves the appointment.
 
-Pass `name` or `phone` as heard: the plate alone is not enough to change an order. Where `ok` is false and there is an \
-`ask`, put that question to the caller and call again with all arguments. Where `reason` is `no_room`, nothing was \
-booked: offer the `alternatives`, and call again with the one that the caller chooses. Where `state` is `pending`, say \
-that it is noted, not that it is booked.
+Always pass the `name` or `phone` that the caller said, also beside an `order_id`: the plate alone is not enough. \
+Where `ok` is false and there is an `ask`, put that question to the caller and call again with all arguments. Where \
+`reason` is `no_room`, nothing was booked: offer the `alternatives`, and call again with the one that the caller \
+chooses. Where `state` is `pending`, say that it is noted, not that it is booked.
 
 Do not use it for a vehicle without an order (`report_damage` comes first), nor to ask when there is room \
 (`find_free_slots`)."""

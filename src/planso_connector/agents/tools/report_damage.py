@@ -43,7 +43,8 @@ what the caller said of the damage, with nothing added.
 
 Where `ok` is false and there is an `ask`, put that question to the caller and call again with all arguments. If there \
 is an order for the plate already and the caller means another damage, call again with `is_another` true; else add to \
-the order with `add_remark`. Where `state` is `pending`, say that it is noted, not that it is done.
+the order with `add_remark`. Where `state` is `pending`, say that it is noted, not that it is done; an appointment can \
+be made once `check_request` says `confirmed`.
 
 Do not use it to make an appointment (`book_appointment`), nor for a vehicle whose order is known already."""
 
