@@ -16,6 +16,7 @@ import structlog
 
 from planso_connector.domain import webhook_backoff
 from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
+from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.domain.events import EventType
 from planso_connector.flows.delivering.payloads import build_payload
 from planso_connector.store import change_feed, leases, webhooks
@@ -32,8 +33,8 @@ PARALLEL = 16
 """Requests to one receiver at a time."""
 PROBE_AFTER = 5
 """Failures in a row, after which only the oldest event is tried, when it is due, until the receiver takes it."""
-LEASE = timedelta(seconds=90)
-"""Longer than a batch takes: BATCH / PARALLEL requests after another, each up to its time limit."""
+LEASE, RENEW_INTERVAL = timedelta(seconds=10), 3.0
+"""How long after a crash another process waits, and seconds between two renewals while requests are on their way."""
 
 
 @dataclass(slots=True)
@@ -94,9 +95,28 @@ class WebhookDelivery:
             return False
         results = _Results(failures=batch.webhook.failures)
         slots = asyncio.Semaphore(PARALLEL)
-        await asyncio.gather(*(self._send_job(batch.webhook, job, slots, results) for job in batch.jobs))
+        renewing = asyncio.create_task(self._keep_lease(webhook_id), name="webhook lease")
+        try:
+            await asyncio.gather(*(self._send_job(batch.webhook, job, slots, results) for job in batch.jobs))
+        finally:
+            renewing.cancel()
         await self._database.write(lambda tx: self._store(tx, batch, results))
         return True
+
+    async def _keep_lease(self, webhook_id: str) -> None:
+        """Until cancelled. Where it was lost, storing the results notices."""
+        while True:
+            await asyncio.sleep(RENEW_INTERVAL)
+            instant = self._clock()
+            now, until = format_instant(instant), format_instant(instant + LEASE)
+
+            def renew(tx: Transaction, now: Instant = now, until: Instant = until) -> None:
+                leases.renew(tx, _lease(webhook_id), holder=self._holder, now=now, until=until)
+
+            try:
+                await self._database.write(renew)
+            except StoreUnavailable as error:
+                log.warning("webhook_lease_not_renewed", error=type(error).__name__)
 
     async def release(self, webhook_id: str) -> None:
         """Let another process deliver at once."""
