@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import cast
 
 from planso_connector.domain.capacity import spreading
 from planso_connector.domain.capacity.capacity import (
@@ -208,10 +209,10 @@ class _Load:
     def __init__(self, calendar: WorkshopCalendar, question: Question) -> None:
         last = question.first + timedelta(days=question.days - 1)
         self.working_days = spreading.list_working_days(calendar, question.first, last)
-        self._first, self._last = question.first.isoformat(), last.isoformat()
+        self._first, self._end = question.first.isoformat(), f"{last.isoformat()}~"  # after every time of that day
         self._field = BOOKED_FIELDS[question.kind]
         self._kind = question.kind
-        self._hours: dict[tuple[Trade, Span], float] = defaultdict(float)
+        self._hours: dict[Trade, dict[Span, float]] = {trade: defaultdict(float) for trade in Trade}
         """Many orders have the same stay: their hours are spread together."""
         self.booked: Counter[str] = Counter()
         """Bookings of the kind by day."""
@@ -221,19 +222,26 @@ class _Load:
 
     def add(self, order: Mapping[str, Value]) -> None:
         for trade, span, hours in spreading.find_spans(order, self.working_days):
-            self._hours[trade, span] += hours
+            self._hours[trade][span] += hours
         if booked := order.get(self._field):
+            self._with_date += 1
             self._book(order, str(booked))
-        self._count(order)
+        dates = cast("list[str]", [*filter(None, map(order.get, _STAY_FIELDS))])
+        if dates:
+            self._with_stay += 1
+            if min(dates) < self._end and max(dates) >= self._first:
+                self._touching += 1
+                self._with_hours += order.get(_KARO) is not None or order.get(_LACK) is not None
 
     def sum_planned(self) -> dict[Trade, dict[str, float]]:
         """Planned hours by trade and day."""
         planned: dict[Trade, dict[str, float]] = {trade: defaultdict(float) for trade in Trade}
-        for (trade, span), hours in self._hours.items():
-            days = spreading.list_days(span, self.working_days[trade])
-            of_trade, each = planned[trade], hours / len(days)
-            for day in days:
-                of_trade[day] += each
+        for trade, of_trade in planned.items():
+            for span, hours in self._hours[trade].items():
+                days = spreading.list_days(span, self.working_days[trade])
+                each = hours / len(days)
+                for day in days:
+                    of_trade[day] += each
         return planned
 
     def _book(self, order: Mapping[str, Value], booked: str) -> None:
@@ -243,16 +251,6 @@ class _Load:
         self.booked[day] += 1
         if time:
             self.moments[day].append(time)
-
-    def _count(self, order: Mapping[str, Value]) -> None:
-        dates = [str(value)[:10] for value in map(order.get, _STAY_FIELDS) if value]
-        if order.get(self._field):
-            self._with_date += 1
-        if dates:
-            self._with_stay += 1
-            if min(dates) <= self._last and max(dates) >= self._first:
-                self._touching += 1
-                self._with_hours += order.get(_KARO) is not None or order.get(_LACK) is not None
 
     def build_basis(self, orders: int) -> Basis:
         hours = self._with_hours / self._touching if self._touching else None

@@ -118,15 +118,20 @@ class CalendarDay:
     note: str | None = None
 
 
+_MAX_KEPT_RANGES = 32
+"""Ranges of days whose working days a calendar keeps, of some 10 KB each."""
+
+
 class WorkshopCalendar:
     """The open days of a workshop. `find_holiday` gives the name of a state's holiday on a day, or None."""
 
     def __init__(
         self, capacity: Capacity, find_holiday: Callable[[str | None, date], str | None] = find_holiday
     ) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self._find_holiday = find_holiday
         self._days: dict[date, CalendarDay] = {}
+        self._working_days: dict[tuple[Trade, date, date], Sequence[str]] = {}
 
     def __getitem__(self, day: date) -> CalendarDay:
         found = self._days.get(day)
@@ -136,14 +141,14 @@ class WorkshopCalendar:
 
     def _find(self, day: date) -> CalendarDay:
         """An exception comes before a holiday, and that before the weekday."""
-        for exception in self._capacity.exceptions:
+        for exception in self.capacity.exceptions:
             if exception.first <= day <= exception.last:
                 reason = ClosedReason.EXCEPTION if exception.working is None else None
                 return CalendarDay(exception.working, reason, exception.reason or None)
-        working = self._capacity.weekdays.get(day.weekday())
+        working = self.capacity.weekdays.get(day.weekday())
         if working is None:
             return CalendarDay(None, ClosedReason.WEEKDAY)
-        holiday = self._find_holiday(self._capacity.federal_state, day)
+        holiday = self._find_holiday(self.capacity.federal_state, day)
         return CalendarDay(working) if holiday is None else CalendarDay(None, ClosedReason.HOLIDAY, holiday)
 
     def capacity_of(self, day: date, trade: Trade) -> float | None:
@@ -153,10 +158,16 @@ class WorkshopCalendar:
 
     def list_working_days(self, trade: Trade, first: date, last: date) -> Sequence[str]:
         """The days on which a trade works, in order, as ISO texts."""
-        days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
-        return [day.isoformat() for day in days if self.capacity_of(day, trade) != 0]
+        found = self._working_days.get((trade, first, last))
+        if found is None:
+            days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+            found = [day.isoformat() for day in days if self.capacity_of(day, trade) != 0]
+            if len(self._working_days) >= _MAX_KEPT_RANGES:
+                self._working_days.clear()
+            self._working_days[trade, first, last] = found
+        return found
 
     def usual_hours(self, trade: Trade) -> float | None:
         """The fewest hours that the trade works on a weekday on which it does; None where none is limited."""
-        hours = [working.hours.get(trade) for working in self._capacity.weekdays.values()]
+        hours = [working.hours.get(trade) for working in self.capacity.weekdays.values()]
         return min((limit for limit in hours if limit), default=None)

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from planso_connector.domain.capacity.capacity import Capacity
+from planso_connector.domain.capacity.capacity import WorkshopCalendar
 from planso_connector.domain.capacity.capacity_document import read_capacity, write_capacity
 from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.store import capacities
@@ -49,6 +50,11 @@ def check_capacity(document: Mapping[str, Any], loc: tuple[str | int, ...] = ("b
     return write_capacity(read_capacity(document, loc))
 
 
-def parse_stored(stored: StoredCapacity) -> Capacity:
-    """Raises Invalid for one that a newer version of the connector wrote otherwise."""
-    return read_capacity(json.loads(stored.document), ("capacity",))
+def open_calendar(stored: StoredCapacity) -> WorkshopCalendar:
+    """Its capacity, and the open days. Raises Invalid for one that a newer version of the connector wrote otherwise."""
+    return _open_calendar(stored.document)
+
+
+@lru_cache(maxsize=64)
+def _open_calendar(document: str) -> WorkshopCalendar:
+    return WorkshopCalendar(read_capacity(json.loads(document), ("capacity",)))

@@ -8,7 +8,7 @@ from planso_connector.domain.capacity.assessment import Availability, Question, 
 from planso_connector.domain.capacity.capacity import HOURS_FIELDS, Capacity, Trade, WorkingDay, WorkshopCalendar
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.german_formats import BERLIN
-from planso_connector.flows.operating.capacity import parse_stored
+from planso_connector.flows.operating.capacity import open_calendar
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.orders import mirror_not_filled_error
 from planso_connector.flows.writing.bookings import to_hold
@@ -63,7 +63,7 @@ def _read(
     tx: Transaction, question: Question, now: datetime, asked_for: AskedFor, *, is_stale: bool
 ) -> AvailabilityAnswer:
     stored = capacities.get(tx)
-    capacity = _NOT_SET if stored is None else parse_stored(stored)
+    calendar = WorkshopCalendar(_NOT_SET) if stored is None else open_calendar(stored)
     orders = planned_orders.list_current(tx)
     if sync_runs.get_last_success(tx) is None:
         raise mirror_not_filled_error()
@@ -73,7 +73,7 @@ def _read(
         hours = {trade: float(row.get(name) or 0) for row in own for trade, name in HOURS_FIELDS.items()}
         question = replace(question, hours=hours)
     holds = [hold for hold in slot_holds.list_valid(tx, format_instant(now)) if hold.call != asked_for.call]
-    found = assess(orders, capacity, WorkshopCalendar(capacity), question, now, map(to_hold, holds))
+    found = assess(orders, calendar.capacity, calendar, question, now, map(to_hold, holds))
     if stored is None:
         days = (replace(day, level=None, reasons=(Reason.CAPACITY_NOT_SET,)) for day in found.days)
         found = replace(found, days=tuple(days))

@@ -23,20 +23,13 @@ from planso_connector.domain.capacity.assessment import (
     find_nearest,
 )
 from planso_connector.domain.capacity.booking import Booking, find_bookings
-from planso_connector.domain.capacity.capacity import (
-    BOOKED_FIELDS,
-    BookingKind,
-    BookingRules,
-    Capacity,
-    Trade,
-    WorkshopCalendar,
-)
+from planso_connector.domain.capacity.capacity import BOOKED_FIELDS, BookingKind, BookingRules, Trade, WorkshopCalendar
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Invalid, NoRoom, NotFound, NotPossible, Problem
 from planso_connector.domain.fields import Value
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.operation import Operation
-from planso_connector.flows.operating.capacity import parse_stored
+from planso_connector.flows.operating.capacity import open_calendar
 from planso_connector.store import capacities, planned_orders, slot_holds
 from planso_connector.store.engine.database import Database, Row, Transaction
 from planso_connector.store.slot_holds import SlotHold
@@ -51,14 +44,14 @@ SEARCHED_DAYS = 60
 class Plan:
     """What is planned in a workshop, as one transaction sees it. `now` is in German time."""
 
-    capacity: Capacity
+    calendar: WorkshopCalendar
     orders: Sequence[Row]
     holds: Sequence[SlotHold]
     now: datetime
 
     def assess(self, question: Question) -> Availability:
         holds = [to_hold(hold) for hold in self.holds]
-        return assess(self.orders, self.capacity, WorkshopCalendar(self.capacity), question, self.now, holds)
+        return assess(self.orders, self.calendar.capacity, self.calendar, question, self.now, holds)
 
     def find_order(self, order_id: int | None) -> Mapping[str, Value]:
         """Empty for a create, and for an order that is not a current one."""
@@ -83,7 +76,7 @@ def load_plan(tx: Transaction, now: datetime) -> Plan | None:
     if stored is None:
         return None
     holds = slot_holds.list_valid(tx, format_instant(now))
-    return Plan(parse_stored(stored), planned_orders.list_current(tx), holds, now.astimezone(BERLIN))
+    return Plan(open_calendar(stored), planned_orders.list_current(tx), holds, now.astimezone(BERLIN))
 
 
 def to_hold(hold: SlotHold) -> Hold:
@@ -226,7 +219,7 @@ class SlotHolds:
             plan = load_plan(tx, now)
             if plan is None:
                 raise NotPossible("The workshop has set no capacity, so nothing can be held: PUT /api/capacity.")
-            slots = [str(one) for one in plan.capacity.rules.get(kind, BookingRules()).slots]
+            slots = [str(one) for one in plan.calendar.capacity.rules.get(kind, BookingRules()).slots]
             if slot not in (slots or [""]):
                 accepted = ", ".join(slots) or "none, because there are no slots for this kind"
                 raise Invalid([Problem(("body", "slot"), f"accepted: {accepted}", "slot")])
