@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import httpx2
 import uvicorn
@@ -133,6 +134,18 @@ class Service:
         """Create an API key and return its secret. From then on every request needs a key."""
         creating = self._connector.default.api_keys.create("test", list(scopes), None)
         return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
+
+    def is_answered_now(self, path: str, *headers: tuple[str, str], method: str = "GET") -> bool:
+        """Whether the server answers such a request itself, without the middleware and the routes."""
+        path, _, query = path.partition("?")
+        pairs = [(name.lower().encode(), value.encode()) for name, value in (("Host", "127.0.0.1"), *headers)]
+        scope = {"type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(), "headers": pairs}
+        scope |= {"query_string": query.encode(), "scheme": "http", "client": ("127.0.0.1", 1), "http_version": "1.1"}
+
+        async def answer() -> bool:
+            return self._connector.rest.answer_now(scope) is not None
+
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(PATIENCE)
 
     def cancel_workers(self) -> set[str]:
         """Cancel every background task from outside, and return their names."""

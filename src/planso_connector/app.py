@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from planso_connector import configuration, logs, telemetry
@@ -31,9 +30,10 @@ from planso_connector.open_workshops import OpenWorkshops
 from planso_connector.planso.pages.layout_cache import LayoutCache
 from planso_connector.process_calls import CALL_GRACE, ProcessCalls
 from planso_connector.rest import application
-from planso_connector.rest.application import ProcessFlows
+from planso_connector.rest.application import Application, ProcessFlows
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication
+from planso_connector.rest.middleware.request_log import RequestLog
 from planso_connector.scheduled_syncs import ScheduledSyncs
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
@@ -68,7 +68,7 @@ class Connector:
     syncs: ScheduledSyncs
     access_log: AccessLog
     get_readiness: Callable[[], Awaitable[ReadinessProbe]]
-    rest: FastAPI
+    rest: Application
     server: config.ServerConfig
     supervisor: Supervisor
     webhook_sender: WebhookSender
@@ -256,7 +256,7 @@ def _build_rest(
     workshops: OpenWorkshops,
     get_readiness: Callable[[], Awaitable[ReadinessProbe]],
     access_log: AccessLog,
-) -> FastAPI:
+) -> Application:
     def record_request(method: str) -> None:
         """Make background work yield to callers."""
         shared.sync_pacer.record_request()
@@ -279,7 +279,7 @@ def _build_rest(
     tools = ToolSettings(shows_all_personal_data=shows_all, asks_second_fact=settings.connector_tools_second_fact)
     return application.build(
         flows,
-        shared.metrics,
+        RequestLog(shared.metrics, logs.write_request),
         shared.traces.requests,
         configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS),
         lookup_shows_all=shows_all,

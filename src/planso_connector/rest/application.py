@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,14 +24,14 @@ from planso_connector.flows.operating.readiness import ReadinessProbe
 from planso_connector.flows.operating.workshop_overview import WorkshopOverview
 from planso_connector.flows.operating.workshops import WorkshopRegistry
 from planso_connector.flows.workshop_flows import Workshops
-from planso_connector.rest.metrics import Metrics
+from planso_connector.rest.immediate_reads import ImmediateReads
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.accepted_format import AcceptedFormatMiddleware
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
-from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator
+from planso_connector.rest.middleware.authentication import AuthenticationMiddleware, RequestAuthenticator, UseLog
 from planso_connector.rest.middleware.key_watch import KeyWatchMiddleware
-from planso_connector.rest.middleware.rate_limits import Limits
-from planso_connector.rest.middleware.request_log import RequestLogMiddleware
+from planso_connector.rest.middleware.rate_limits import Limits, RateLimiter
+from planso_connector.rest.middleware.request_log import RequestLog, RequestLogMiddleware
 from planso_connector.rest.middleware.root_path import RootPathMiddleware
 from planso_connector.rest.middleware.trace_context import Tracing
 from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
@@ -54,7 +56,7 @@ from planso_connector.rest.routes import (
     writes,
 )
 from planso_connector.rest.routes import metrics as metrics_route
-from planso_connector.rest.routes.direct_reads import DirectReadsMiddleware
+from planso_connector.rest.routes.direct_reads import DirectReadsMiddleware, DirectResponse
 from planso_connector.rest.schemas import document, errors
 from planso_connector.rest.schemas.examples import DocumentedFastAPI
 
@@ -132,12 +134,20 @@ class Application(DocumentedFastAPI):
 
     outermost: Sequence[Middleware] = ()
     around_error_handler: Sequence[Middleware] = ()
+    immediate_reads: ImmediateReads | None = None
+    adapt_scope: Callable[[Scope], Scope] | None = None
     _pipeline: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._pipeline is None:
             self._pipeline = _wrap(super().__call__, self.outermost)
         await self._pipeline(scope, receive, send)
+
+    def answer_now(self, scope: Scope) -> DirectResponse | None:
+        """Status, headers and body of a request that the pipeline is not needed for; None for all others."""
+        if self.immediate_reads is None:
+            return None
+        return self.immediate_reads.answer(self.adapt_scope(scope) if self.adapt_scope is not None else scope)
 
     def build_middleware_stack(self) -> ASGIApp:
         return _wrap(super().build_middleware_stack(), self.around_error_handler)
@@ -165,20 +175,42 @@ def _wrap(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
     return app
 
 
+def _build_adapter(layers: Sequence[Middleware]) -> Callable[[Scope], Scope]:
+    """A function that returns a scope as these layers, which only change it, hand it on."""
+
+    async def end(_scope: Scope, _receive: Receive, _send: Send) -> None: ...
+
+    chain: Any = _wrap(end, layers)
+
+    def adapt(scope: Scope) -> Scope:
+        adapted = dict(scope)
+        with suppress(StopIteration):  # its end
+            chain(adapted, None, None).send(None)
+        return adapted
+
+    return adapt
+
+
 def pipeline(
     app: Application,
     flows: ProcessFlows,
-    metrics: Metrics,
+    request_log: RequestLog,
     tracing: Tracing,
     policy: RequestPolicy,
     around_admission: Sequence[Middleware] = (),
 ) -> None:
     """The middleware around the routes, from outside in. Below it, in `server`, are only connections."""
-    app.outermost = [
+    limiter = RateLimiter(policy.limits, time.monotonic)
+    use_log = UseLog(flows.access_log, flows.on_request)
+    authenticator = RequestAuthenticator(flows.authentication, flows.workshops, allow_anonymous=policy.allow_anonymous)
+    adapting = [
         # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
         *_if(policy.proxies, ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in policy.proxies]),
         # Everything inside sees paths without the prefix.
         *_if(policy.root_path, RootPathMiddleware, prefix=policy.root_path),
+    ]
+    app.outermost = [
+        *adapting,
         *around_admission,
         # Before anything costs: response state, header checks, rate limits, overload. Its refusals are not logged each.
         Middleware(
@@ -186,7 +218,8 @@ def pipeline(
             hosts=policy.hosts,
             origins=policy.origins,
             limits=policy.limits,
-            on_refusal=metrics.record_refusal,
+            limiter=limiter,
+            on_refusal=request_log.metrics.record_refusal,
             is_behind=policy.is_behind,
         ),
         # Outside authentication: browsers send no key with a preflight, and must read the headers of failures too.
@@ -195,19 +228,12 @@ def pipeline(
     # FastAPI's span starts here.
     app.around_error_handler = [
         # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
-        Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing)
+        Middleware(RequestLogMiddleware, request_log=request_log, tracing=tracing)
     ]
-    authenticator = RequestAuthenticator(flows.authentication, flows.workshops, allow_anonymous=policy.allow_anonymous)
     # FastAPI's error handler is here: a fault further inside is logged and answered as JSON.
     app.user_middleware = [
         # Before routing and parsing: a stranger learns of no route's parameters.
-        Middleware(
-            AuthenticationMiddleware,
-            authenticator=authenticator,
-            access_log=flows.access_log,
-            workshops=flows.workshops,
-            on_request=flows.on_request,
-        ),
+        Middleware(AuthenticationMiddleware, authenticator=authenticator, use_log=use_log, workshops=flows.workshops),
         # Outside what answers requests, which goes by the path.
         Middleware(AcceptedFormatMiddleware),
         # Inside authentication, whose rules hold for it; outside what only requests that wait or fail need.
@@ -216,6 +242,17 @@ def pipeline(
         Middleware(KeyWatchMiddleware, authenticate=partial(authenticator.authenticate, is_monitoring=True)),
     ]
     # FastAPI's handlers of our errors and the router follow.
+    if not tracing.telemetry["tracing"]:  # FastAPI makes the spans
+        app.immediate_reads = ImmediateReads(
+            hosts=policy.hosts,
+            limiter=limiter,
+            is_behind=policy.is_behind,
+            authenticator=authenticator,
+            workshops=flows.workshops,
+            use_log=use_log,
+            request_log=request_log,
+        )
+        app.adapt_scope = _build_adapter(adapting) if adapting else None
 
 
 def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
@@ -224,7 +261,7 @@ def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
 
 def build(
     flows: ProcessFlows,
-    metrics: Metrics,
+    request_log: RequestLog,
     tracing: Tracing,
     policy: RequestPolicy,
     *,
@@ -269,10 +306,10 @@ def build(
         sync.routes(),
         *workshops.routes(flows.workshop_registry, flows.workshop_overview),
         health.routes(flows.get_readiness),
-        metrics_route.routes(metrics, flows.installation_statistics),
+        metrics_route.routes(request_log.metrics, flows.installation_statistics),
         docs_page.routes(TITLE, __version__, policy.root_path),
     ):
         app.router.routes.extend(router.routes)
     route_scopes.check_complete(app.routes)
-    pipeline(app, flows, metrics, tracing, policy, around_admission)
+    pipeline(app, flows, request_log, tracing, policy, around_admission)
     return app

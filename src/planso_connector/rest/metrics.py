@@ -103,9 +103,11 @@ class Metrics(Collector):
     def record_request_start(self) -> None:
         self._in_flight += 1
 
-    def record_request_end(self, method: str, route: str, status: int, seconds: float) -> None:
-        """`status` 0: the caller left before the response started."""
+    def record_request_end(self) -> None:
         self._in_flight -= 1
+
+    def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """`status` 0: the caller left before the response started."""
         self._requests.record(method if method in _METHODS else "other", route, status, seconds)
 
     def record_refusal(self, status: int) -> None:

@@ -10,13 +10,14 @@ import re
 import select
 import sys
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, cast
 
 import structlog
 from httptools import HttpParserInvalidURLError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from planso_connector.rest.middleware.admission import ARRIVED_AT, OVERLOADED
 from planso_connector.rest.middleware.response_state import add_default_headers
@@ -59,6 +60,9 @@ _OTHER_HOST = 400, "The address names another host than the header Host; accepte
 _HEAD_TOO_LARGE = 431, EXAMPLE_MESSAGES[431]["head_too_large"]
 _TOO_MANY_PIECES = 413, f"The body comes in too many pieces; accepted: up to {MAX_BODY_PIECES}."
 _FULL = 503, "The connector has as many connections as it takes."
+
+_AnswerNow = Callable[[Any], tuple[int, list[tuple[bytes, bytes]], bytes] | None]
+"""Gets an ASGI scope; status, headers and body, or None where the application has to be called."""
 
 _CONTINUE = b"HTTP/1.1 100"
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
@@ -157,6 +161,8 @@ class Connection(HttpToolsProtocol):
         self._monitor: ConnectionMonitor = cast(Any, self.config).monitor
         self._is_in_head, self._head_bytes, self._body_pieces = True, 0, 0
         self._running: RequestResponseCycle | None = None  # `cycle` is the latest, which may wait for this one
+        self._answer_now: _AnswerNow | None = getattr(self.app, "answer_now", None)
+        self._may_answer_now = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
         if len(self.connections) > self._monitor.max_connections and not self._monitor.make_room(self):
@@ -192,7 +198,9 @@ class Connection(HttpToolsProtocol):
             if not self._head_bytes and not data.isascii():
                 data = _percent_encode_first_line(data)
             self._head_bytes += len(data)
+        self._may_answer_now = True
         super().data_received(data)
+        self._may_answer_now = False
         if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(*_HEAD_TOO_LARGE)
         elif self._is_in_head and self._head_bytes and self._head_timer is None and not self._is_busy():
@@ -218,10 +226,28 @@ class Connection(HttpToolsProtocol):
         if is_next:  # else it waits for its own connection's responses
             self.scope[ARRIVED_AT] = time.monotonic()  # type: ignore[literal-required]
         super().on_headers_complete()
-        cast(Any, self.cycle).transport = _ResponseWriter(self.transport)
-        if is_next:
-            self._running = self.cycle
         self.headers = _IgnoredTrailers()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if self._may_answer_now and self._answer_now is not None and cycle.keep_alive and not self.flow.write_paused:
+            # One of all that arrived in one piece, whose parsing nothing else may wait for.
+            self._may_answer_now = False
+            response = self._answer_now(cycle.scope)
+            if response is not None:
+                self._respond(cycle, *response)
+                return
+        cast(Any, cycle).transport = _ResponseWriter(self.transport)
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _respond(
+        self, cycle: RequestResponseCycle, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        lines = [b"%b: %b\r\n" % header for header in chain(self.server_state.default_headers, headers)]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+        cycle.response_started = cycle.response_complete = True
+        self._running = None
+        self.on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body_pieces += 1
@@ -234,9 +260,8 @@ class Connection(HttpToolsProtocol):
         self._is_in_head, self._head_bytes, self._body_pieces = True, 0, 0
 
     def on_response_complete(self) -> None:
-        cast(Any, self._running).transport.flush()
-        if self.pipeline:
-            self._running = self.pipeline[-1][0]  # uvicorn starts it now
+        if self._running is not None:
+            cast(Any, self._running).transport.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             return

@@ -18,6 +18,7 @@ from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import (
     AuthenticationMiddleware,
     RequestAuthenticator,
+    UseLog,
     get_host_label,
 )
 from planso_connector.rest.middleware.rate_limits import Limits
@@ -75,9 +76,8 @@ def test_a_refused_request_delays_no_sync(store: Store) -> None:
         authenticator=RequestAuthenticator(
             Authenticator(store.installation, SHOP, clock.now), workshops, allow_anonymous=False
         ),
-        access_log=AccessLog(store.installation, clock.now),
+        use_log=UseLog(AccessLog(store.installation, clock.now), reported.append),
         workshops=workshops,
-        on_request=reported.append,
     )
 
     async def main() -> list[tuple[int, int]]:

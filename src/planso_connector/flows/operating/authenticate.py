@@ -8,10 +8,10 @@ from time import monotonic
 from planso_connector.domain import caller
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
-from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
+from planso_connector.domain.errors import ConnectorError, NotAuthenticated, StoreUnavailable
 from planso_connector.store import api_keys
 from planso_connector.store.api_keys import ApiKey
-from planso_connector.store.engine.database import Database, Transaction
+from planso_connector.store.engine.database import Database, ReadLater, Transaction
 
 _KEY_REQUIRED = "An API key is needed: `Authorization: Bearer pc_...` or `X-API-Key: pc_...`."
 NOT_VALID = "The API key is not valid."
@@ -53,12 +53,46 @@ class Authenticator:
         return self._data_version
 
     def recall(self, key: str) -> Caller | None:
-        """The caller of a key that `authenticate` accepted since the last commit; None where it has to look."""
+        """At once, the caller of a key of an id that was accepted before; None where `authenticate` has to look."""
         version = self._database.data_version()
-        if version is None or version != self._data_version:
+        if version is None:
             return None
-        caller, valid_until = self._verified.get(_digest(key), (None, None))
+        digest = _digest(key)
+        if version != self._data_version:
+            self._forget(version)
+        if digest not in self._verified and not self._look_again(key):
+            return None
+        caller, valid_until = self._verified.get(digest, (None, None))
         return None if valid_until is not None and valid_until <= self._clock() else caller
+
+    def _look_again(self, key: str) -> bool:
+        """
+        Read a key once more after a commit; False where that can't be done at once, or `authenticate` has to refuse it.
+        """
+        parts = caller.parse_key(key)
+        if parts is None or not self._last_read.get(parts[0], (False, 0.0))[0]:
+            return False
+        try:
+            found = self._database.read_now(lambda tx: api_keys.find(tx, parts[0]))
+            self._keep(parts[0], found, self._data_version)
+            self._accept(key, parts, found)
+        except (ReadLater, ConnectorError):
+            return False
+        return True
+
+    def _accept(self, key: str, parts: tuple[str, str], found: _Found) -> Caller:
+        """Raises NotAuthenticated. `parts`: the key's."""
+        key_id, secret = parts
+        verified = self._verify(found if isinstance(found, tuple) else (), caller.hash_secret(secret))
+        if key_id in self._cached:
+            self._verified[_digest(key)] = verified
+        return verified[0]
+
+    def _forget(self, version: int | None) -> None:
+        """What was read before is not known to be current any more."""
+        self._data_version = version
+        self._cached.clear()
+        self._verified.clear()
 
     async def authenticate(self, key: str | None, *, is_monitoring: bool = False) -> Caller | None:
         """
@@ -74,23 +108,18 @@ class Authenticator:
         parts = caller.parse_key(key)
         if parts is None:
             raise NotAuthenticated(NOT_VALID, given=True)
-        key_id, secret = parts
+        key_id, _ = parts
         found = await self._read(
             key_id, self._database, lambda tx: api_keys.find(tx, key_id), is_monitoring=is_monitoring
         )
-        verified = self._verify(found if isinstance(found, tuple) else (), caller.hash_secret(secret))
-        if key_id in self._cached:
-            self._verified[_digest(key)] = verified
-        return verified[0]
+        return self._accept(key, parts, found)
 
     async def _read(
         self, key_id: str, database: Database, query: Callable[[Transaction], _Found], *, is_monitoring: bool
     ) -> _Found:
         version = self._database.data_version()
         if version is None or version != self._data_version:  # another process may have revoked a key
-            self._data_version = version
-            self._cached.clear()
-            self._verified.clear()
+            self._forget(version)
         if key_id in self._cached:
             return self._cached[key_id]
         last = self._last_read.get(key_id)
@@ -103,16 +132,20 @@ class Authenticator:
             if is_monitoring and last is not None and monotonic() - last[1] < STALE_KEY_LIFETIME:
                 return last[0]
             raise
+        self._keep(key_id, found, version)
+        return found
+
+    def _keep(self, key_id: str, found: _Found, version: int | None) -> None:
+        """`version`: of the database, before it was read."""
         self._last_read.pop(key_id, None)
         if found == ():  # no such key: kept ones would be as many as anybody tries
-            return found
+            return
         if len(self._last_read) < MAX_CACHED_KEYS:
             self._last_read[key_id] = found, monotonic()
         if isinstance(found, tuple) and any(key.workshop == self._default.workshop for key in found):
             self._last_read[_ANY_KEY] = True, monotonic()
         if version is not None and version == self._data_version and len(self._cached) < MAX_CACHED_KEYS:
             self._cached[key_id] = found
-        return found
 
     def _verify(self, keys: Sequence[ApiKey], digest: str) -> tuple[Caller, datetime | None]:
         """The caller, and until when this secret of the key is valid; None: until somebody changes that."""

@@ -23,7 +23,8 @@ SUFFIXES: Mapping[str, Mapping[str, str]] = {
 }
 """By route: what is added to the path for each media type. Where `Accept` likes several equally, the first one."""
 
-_USUAL = frozenset({b"", b"*/*", b"application/json"})
+USUAL = frozenset({b"", b"*/*", b"application/json"})
+"""Values of `Accept` that want JSON."""
 _MAX_QUOTED = 200
 
 
@@ -35,7 +36,7 @@ class AcceptedFormatMiddleware:
         suffixes = _find_suffixes(scope)
         if suffixes is not None:
             accept = b",".join(value for name, value in scope["headers"] if name == b"accept").strip()
-            if accept not in _USUAL:
+            if accept not in USUAL:
                 chosen = choose_type(accept.decode("latin-1"), tuple(suffixes))
                 if chosen is None:
                     await http_error_response(_not_acceptable(accept, suffixes))(scope, receive, send)

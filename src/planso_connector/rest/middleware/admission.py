@@ -50,8 +50,8 @@ class AdmissionMiddleware:
     Creates the ResponseState, and refuses with the status and message of a Refusal. `GET /health/live` is always
     admitted. Reads are refused first under overload: their callers can ask again.
 
-    `origins`: other sites whose pages may write. `on_refusal` gets the status of each refusal. `is_behind`: whether
-    too much database work is queued.
+    `limiter`: that of `limits`, where others count with it too. `origins`: other sites whose pages may write.
+    `on_refusal` gets the status of each refusal. `is_behind`: whether too much database work is queued.
     """
 
     def __init__(
@@ -61,13 +61,14 @@ class AdmissionMiddleware:
         hosts: TrustedHosts | None = None,
         origins: Collection[str] = (),
         limits: Limits,
+        limiter: RateLimiter | None = None,
         on_refusal: Callable[[int], None] = lambda _: None,
         is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         self._app = app
         self._hosts = hosts or TrustedHosts()
         self._origins = frozenset(origin.encode() for origin in origins)
-        self._limiter = RateLimiter(limits, time.monotonic)
+        self._limiter = limiter or RateLimiter(limits, time.monotonic)
         self._receive_timeout = limits.receive_timeout
         self._on_refusal = on_refusal
         self._is_behind = is_behind

@@ -7,7 +7,7 @@ through a proxy or a browser, so requests with a sign of either are refused.
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from urllib.parse import urlsplit
@@ -69,24 +69,50 @@ class RequestAuthenticator:
             raise NotAuthenticated(NOT_VALID, given=True)
         return caller
 
+    def recall(self, scope: Scope) -> Caller | None:
+        """As `authenticate`, at once, of a key that was accepted before; None where it has to look, or refuses."""
+        keys = get_context(scope).api_keys
+        if len(keys) != 1:
+            return None
+        (key,) = keys
+        return self._authenticator.recall(key.decode("latin-1"))
+
+
+class UseLog:
+    """Record who uses the connector. `on_request` gets the method of each request, before it is handled."""
+
+    def __init__(self, access_log: AccessLog, on_request: Callable[[str], None]) -> None:
+        self._access_log = access_log
+        self._on_request = on_request
+
+    def record_request(self, scope: Scope, caller: Caller) -> None:
+        self._access_log.record_key_use(caller)
+        if scope["path"] not in _POLLED_PATHS:
+            self._on_request(scope["method"])
+
+    def record_access(self, scope: Scope, route: MatchedRoute, caller: Caller, status: int) -> None:
+        """The orders that the response showed, 412 too; else the one of the path."""
+        name = f"{scope['method']} {route.template}"
+        if status in (200, 412) and (order_ids := get_context(scope).shown_order_ids):
+            self._access_log.record(caller, name, order_ids)
+        elif status == 200 and scope["method"] == "GET" and (order_id := route.order_id) is not None:
+            self._access_log.record(caller, name, (order_id,))
+
+    def make_recorder(self, route: str, caller: Caller) -> Callable[[Sequence[int]], Awaitable[None]]:
+        """For responses that show orders page by page: a function that records those of one page."""
+        return partial(self._access_log.record_page, caller, route)
+
 
 class AuthenticationMiddleware:
-    """Admits a request to its caller's workshop. `on_request` gets the method of each, before it is handled."""
+    """Admits a request to its caller's workshop."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        authenticator: RequestAuthenticator,
-        access_log: AccessLog,
-        workshops: Workshops,
-        on_request: Callable[[str], None],
+        self, app: ASGIApp, *, authenticator: RequestAuthenticator, use_log: UseLog, workshops: Workshops
     ) -> None:
         self._app = app
-        self._on_request = on_request
         self._workshops = workshops
         self._authenticate = authenticator.authenticate
-        self._access_log = access_log
+        self._use_log = use_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -114,18 +140,16 @@ class AuthenticationMiddleware:
             return
         context = get_context(scope)
         context.caller, context.flows = caller, flows
-        context.record_shown = partial(self._access_log.record_page, caller, f"{scope['method']} {route.template}")
+        context.record_shown = self._use_log.make_recorder(f"{scope['method']} {route.template}", caller)
         # The server runs each request in a context of its own.
         current_key_id.set(caller.key_id)
         current_workshop.set(caller.workshop)
         structlog.contextvars.bind_contextvars(workshop=caller.workshop)
-        self._access_log.record_key_use(caller)
-        if scope["path"] not in _POLLED_PATHS:
-            self._on_request(scope["method"])
+        self._use_log.record_request(scope, caller)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._record_access(scope, route, caller, get_response_state(scope).status)
+            self._use_log.record_access(scope, route, caller, get_response_state(scope).status)
 
     async def _authorize(self, scope: Scope, route: MatchedRoute | None) -> Caller | None:
         """
@@ -181,14 +205,6 @@ class AuthenticationMiddleware:
                 return await self._workshops.open(caller.workshop)
         except (StoreUnavailable, TimeoutError):
             return None
-
-    def _record_access(self, scope: Scope, route: MatchedRoute, caller: Caller, status: int) -> None:
-        """The orders that the response showed, 412 too; else the one of the path."""
-        name = f"{scope['method']} {route.template}"
-        if status in (200, 412) and (order_ids := get_context(scope).shown_order_ids):
-            self._access_log.record(caller, name, order_ids)
-        elif status == 200 and scope["method"] == "GET" and route.order_id is not None:
-            self._access_log.record(caller, name, [route.order_id])
 
 
 def _has_encoded_slash(scope: Scope) -> bool:

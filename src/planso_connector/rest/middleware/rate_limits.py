@@ -150,6 +150,18 @@ class _BucketGroup:
         return [(b"ratelimit-policy", self._policy), (b"ratelimit", state)]
 
 
+class RequestBuckets(list[tuple[_BucketGroup, _Bucket]]):
+    """The buckets that a request counts against."""
+
+    def take_tokens(self) -> list[tuple[bytes, bytes]]:
+        """Take one of each; return the RateLimit headers."""
+        headers: list[tuple[bytes, bytes]] = []
+        for group, bucket in self:
+            bucket.tokens -= 1.0
+            headers += group.build_headers(bucket)
+        return headers
+
+
 class RequestSlot:
     """A request in flight, and the RateLimit headers of its response. Enter it while the request only waits."""
 
@@ -215,11 +227,14 @@ class RateLimiter:
         """
         if priority is Priority.WRITE and self.in_flight >= self._total:
             return Refusal(503, f"The connector is full: {self._total} requests are in progress.", 1)
+        found = self.find_buckets(scope)
+        if isinstance(found, Refusal):
+            return found
         slot = RequestSlot(self, priority)
-        if owners := self._find_owners(scope):
-            refusal = self._take_tokens(slot, owners)
-            if refusal is not None:
-                return refusal
+        slot.headers = found.take_tokens()
+        slot.buckets = [bucket for _, bucket in found]
+        for bucket in slot.buckets:
+            bucket.in_flight += 1
         self.in_flight += 1
         self.active_reads += slot.reads
         return slot
@@ -251,21 +266,18 @@ class RateLimiter:
         slot.share = share
         return None
 
-    def _take_tokens(self, slot: RequestSlot, owners: list[tuple[_BucketGroup, Hashable]]) -> Refusal | None:
-        """One token of each bucket, or of none."""
-        now = self._clock()
-        found: list[tuple[_BucketGroup, _Bucket]] = []
-        for group, owner in owners:
-            bucket = group.get(owner, now)
-            if refusal := group.check(bucket):
-                return refusal
-            found.append((group, bucket))
-        for group, bucket in found:
-            bucket.tokens -= 1.0
-            bucket.in_flight += 1
-            slot.buckets.append(bucket)
-            slot.headers += group.build_headers(bucket)
-        return None
+    def find_buckets(self, scope: Scope) -> RequestBuckets | Refusal:
+        """The buckets of a request, of which each has a token left."""
+        owners = self._find_owners(scope)
+        found = RequestBuckets()
+        if owners:
+            now = self._clock()
+            for group, owner in owners:
+                bucket = group.get(owner, now)
+                if refusal := group.check(bucket):
+                    return refusal
+                found.append((group, bucket))
+        return found
 
     def _find_owners(self, scope: Scope) -> list[tuple[_BucketGroup, Hashable]]:
         """
@@ -289,7 +301,7 @@ class RateLimiter:
         if len(text) > _MAX_ADDRESS_LENGTH:  # a trusted proxy may pass on whatever a caller wrote
             return _UNKNOWN_ADDRESS
         owner = self._identify(text)
-        is_forwarded = owner is None and any(name == b"x-forwarded-for" for name, _ in scope["headers"])
+        is_forwarded = owner is None and b"x-forwarded-for" in dict(scope["headers"])
         return text if is_forwarded else owner
 
 

@@ -61,10 +61,8 @@ class ResponseState:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = add_default_headers(message.get("headers", ()))
+            headers = add_default_headers(message.get("headers", ()), is_https=self._is_https)
             headers += self.extra_headers
-            if self._is_https:
-                headers.append(_HTTPS_ONLY)
             body = self.request_body
             if body is not None and not body.is_complete and not await body.drain():
                 headers.append(_CLOSE)
@@ -79,10 +77,13 @@ def get_response_state(scope: Mapping[str, Any]) -> ResponseState:
     return state
 
 
-def add_default_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def add_default_headers(headers: Iterable[tuple[bytes, bytes]], *, is_https: bool = False) -> list[tuple[bytes, bytes]]:
     """A response's headers and those that every response has."""
     given = dict(headers)
-    return [*headers, *_ALWAYS, *[header for header in _DEFAULTS if header[0] not in given]]
+    common = [*headers, *_ALWAYS, *[header for header in _DEFAULTS if header[0] not in given]]
+    if is_https:
+        common.append(_HTTPS_ONLY)
+    return common
 
 
 class RequestBody:

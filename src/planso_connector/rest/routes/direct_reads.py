@@ -22,7 +22,7 @@ from planso_connector.store.engine.database import ReadLater
 
 ORDER, LIST = "/api/orders/{order_id}", "/api/orders"
 
-_Response = tuple[int, list[tuple[bytes, bytes]], bytes]
+DirectResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers, body."""
 
 
@@ -42,27 +42,29 @@ class DirectReadsMiddleware:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, scope: Scope) -> _Response | None:
+    def _answer(self, scope: Scope) -> DirectResponse | None:
         """None where the route has to answer."""
         context = get_context(scope)
         route, flows = context.route_template, context.flows
-        if flows is None:
-            return None
-        try:
-            if route == ORDER:
-                response = _get_order(scope, flows)
-            elif route == LIST:
-                response = _find_orders(scope, flows)
-            else:
-                return None
-        except (ReadLater, ConnectorError, ValueError):
-            return None
+        response = answer(scope, route, flows) if flows is not None else None
         if response is not None and self._on_routed is not None:
             self._on_routed(scope["method"], route)
         return response
 
 
-def _get_order(scope: Scope, flows: WorkshopFlows) -> _Response | None:
+def answer(scope: Scope, route: str, flows: WorkshopFlows) -> DirectResponse | None:
+    """The response to a GET; None where the route has to answer."""
+    try:
+        if route == ORDER:
+            return _get_order(scope, flows)
+        if route == LIST:
+            return _find_orders(scope, flows)
+    except (ReadLater, ConnectorError, ValueError):
+        pass
+    return None
+
+
+def _get_order(scope: Scope, flows: WorkshopFlows) -> DirectResponse | None:
     text = scope["path"].rpartition("/")[2]
     stale_from = flows.freshness.stale_from_now()
     if scope["query_string"] or stale_from is None or not text.isascii() or not text.isdigit() or text[0] == "0":
@@ -78,7 +80,7 @@ def _get_order(scope: Scope, flows: WorkshopFlows) -> _Response | None:
     return 200, [*_content_headers(body), (b"etag", etag.encode())], body
 
 
-def _find_orders(scope: Scope, flows: WorkshopFlows) -> _Response | None:
+def _find_orders(scope: Scope, flows: WorkshopFlows) -> DirectResponse | None:
     stale_from = flows.freshness.stale_from_now()
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="strict")
     given = dict(pairs)
