@@ -10,12 +10,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "planso_connector"
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
 LONG_FILES = {
-    "planso/http/client.py": 467,  # all requests to PlanSo, in one class
+    "planso/http/client.py": 456,  # all requests to PlanSo, in one class
     "domain/capacity/assessment.py": 403,
 }
 LONG_FUNCTIONS = {
-    "planso/http/client.py: __init__": 66,
-    "store/migrations/versions/0001_first.py: create_orders": 117,  # a schema of the past: it is never changed
+    "store/migrations/versions/0001_first.py: create_orders": 117  # a schema of the past: it is never changed
 }
 
 

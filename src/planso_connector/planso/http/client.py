@@ -16,7 +16,6 @@ from weakref import WeakValueDictionary
 
 import httpx2
 
-from planso_connector import __version__
 from planso_connector.domain import clock
 from planso_connector.domain.errors import (
     LoginRejected,
@@ -27,19 +26,20 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.domain.order import BoardEntry, PartsReading
-from planso_connector.planso.http.bounded_response import ACCEPT_ENCODING, MAX_LARGE_RESPONSES, LargeResponseSlot
+from planso_connector.planso.http.bounded_response import MAX_LARGE_RESPONSES, LargeResponseSlot
 from planso_connector.planso.http.decoding import MAX_BOARD_JSON_VALUES, decode_response, parse_json
 from planso_connector.planso.http.failure_reasons import describe_status
 from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
 from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
 from planso_connector.planso.http.page_parsing import get_source, parse_page, require_object
 from planso_connector.planso.http.parser_thread import run_parser
+from planso_connector.planso.http.request_headers import PAGE_HEADERS, build_headers
 from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, get_info
 from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.http.transport import BeforeSend, ThrottledTransport
-from planso_connector.planso.http.urls import get_base_path, get_origin, parse_base_url
+from planso_connector.planso.http.urls import get_base_path, parse_base_url
 from planso_connector.planso.pages.board_parser import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form_parser import Form, FormMissing
@@ -123,20 +123,7 @@ class PlansoClient:
             before_send=before_send,
         )
         self._timeouts = httpx2.Timeout(timeout).as_dict()
-        self._page_headers = {
-            "Accept": "*/*",
-            "Accept-Encoding": ACCEPT_ENCODING,
-            "Connection": "keep-alive",
-            "User-Agent": f"planso-connector/{__version__}",
-        }
-        ajax_headers = {
-            **self._page_headers,
-            "X-Requested-With": "XMLHttpRequest",
-            "Accept": "application/json, text/javascript, */*; q=0.01",
-            "Referer": str(self._app),
-        }
-        self._headers = {"GET": ajax_headers, "POST": {**ajax_headers, "Origin": get_origin(self._app)}}
-        """As a browser sends them, by method."""
+        self._headers = build_headers(self._app)
         self._credentials = (username, password)
         self._rejected_logins: set[bytes] = set()
         self._salt = secrets.token_bytes(16)
@@ -319,14 +306,14 @@ class PlansoClient:
 
     async def _send_login(self, auth: SessionAuth) -> None:
         info = RequestInfo("login", is_login=True)
-        await self._send("GET", self._app, auth, "the login page", info, self._page_headers)
+        await self._send("GET", self._app, auth, "the login page", info, PAGE_HEADERS)
 
     async def _log_out(self, auth: SessionAuth) -> None:
         """Errors are ignored, as an unused session expires."""
         parameters = {"m": self._profile.calls.logout}
         with suppress(PlansoError):
             info = RequestInfo("logout", is_save=True)
-            await self._send("GET", self._do, auth, "the logout", info, self._page_headers, params=parameters)
+            await self._send("GET", self._do, auth, "the logout", info, PAGE_HEADERS, params=parameters)
 
     # -- requests
 
@@ -419,7 +406,7 @@ class PlansoClient:
         page, url = "the page with a save's token", httpx2.URL(self._base + path)
         info = RequestInfo()
         with LargeResponseSlot(self._large_slots) as info.large_slot:
-            headers = {**self._page_headers, "Accept": "text/html"}
+            headers = {**PAGE_HEADERS, "Accept": "text/html"}
             response = await self._send("GET", url, self.sessions.current, page, info, headers)
             if not response.is_success:
                 raise PlansoUnavailable(
