@@ -203,12 +203,7 @@ def pipeline(
     limiter = RateLimiter(policy.limits, time.monotonic)
     use_log = UseLog(flows.access_log, flows.on_request)
     authenticator = RequestAuthenticator(flows.authentication, flows.workshops, allow_anonymous=policy.allow_anonymous)
-    adapting = [
-        # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
-        *_if(policy.proxies, ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in policy.proxies]),
-        # Everything inside sees paths without the prefix.
-        *_if(policy.root_path, RootPathMiddleware, prefix=policy.root_path),
-    ]
+    adapting = _list_adapting(policy)
     app.outermost = [
         *adapting,
         *around_admission,
@@ -253,6 +248,16 @@ def pipeline(
             request_log=request_log,
         )
         app.adapt_scope = _build_adapter(adapting) if adapting else None
+
+
+def _list_adapting(policy: RequestPolicy) -> list[Middleware]:
+    """The outermost: what changes a request, and looks at nothing else of it."""
+    return [
+        # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
+        *_if(policy.proxies, ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in policy.proxies]),
+        # Everything inside sees paths without the prefix.
+        *_if(policy.root_path, RootPathMiddleware, prefix=policy.root_path),
+    ]
 
 
 def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
