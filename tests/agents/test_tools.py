@@ -73,6 +73,14 @@ def test_lax_arguments(service: Service) -> None:
     assert call(service, "find_order", {"plate": " ", "name": "", "said": None})["reason"] == "ask"
 
 
+def test_arguments_by_other_names(service: Service) -> None:
+    """Where the tool did nothing, those that it does not have are named, and its own; `day` and `time` are `when`."""
+    (problem,) = call(service, "find_order", {"kennzeichen": "WN AE 2309"})["problems"]
+    assert problem.startswith("kennzeichen: there is no such argument; accepted: plate, name, phone, ")
+    asked = call(service, "find_free_slots", {"kind": "drop_off", "day": "übermorgen", "time": "acht"})
+    assert "problems" not in asked
+
+
 def test_a_key_without_a_scope(service: Service) -> None:
     """With none of the scopes of any tool, or not those of this one: a sentence, and what is needed."""
     for scope, problem in ((Scope.SYNC, "The scope `orders:read`"), (Scope.APPOINTMENTS_WRITE, "orders:read")):

@@ -1,7 +1,7 @@
 """A tool: its definition, as models read it, and the function that it runs."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
@@ -22,6 +22,7 @@ class ToolArguments(BaseModel):
     """
     The arguments of a tool, flat. Empty texts and null count as absent, blanks and control characters as one blank, and
     a number is taken where a text is meant. Unknown arguments are ignored: models invent some, and a caller waits.
+    Where the tool does nothing, `problems` names them.
     """
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
@@ -36,14 +37,18 @@ class ToolArguments(BaseModel):
         return {name: value for name, value in cleaned.items() if value is not None and value != ""}
 
 
+TOLERATED = ("date", "day", "time")
+"""What models send in place of `when`."""
+
+
 def join_date_and_time(arguments: Any) -> Any:
     """
-    For tools that take `when`: models split it in two, `date` and `time`, as most tools have it; and pass on a slot,
-    `07:30-09:00`, as an earlier answer had it.
+    For tools that take `when`: models split it in two, `date` or `day` and `time`, as most tools have it; and pass on a
+    slot, `07:30-09:00`, as an earlier answer had it.
     """
     if not isinstance(arguments, dict):
         return arguments
-    when, day, clock = (arguments.get(name) for name in ("when", "date", "time"))
+    when, day, clock = (arguments.get("when"), arguments.get("date") or arguments.get("day"), arguments.get("time"))
     if not when:
         when = ", ".join([*([str(day)] if day else []), *([f"at {clock}"] if clock else [])])
     return arguments | {"when": _SLOT.sub(r"\1", when) if isinstance(when, str) else when}
@@ -98,6 +103,11 @@ class Tool(Generic[Arguments, Answer]):
     """Whether a hold is all that it may change."""
     is_destructive: bool = False
     is_idempotent: bool = True
+
+    def find_unknown(self, given: Iterable[str]) -> list[str]:
+        """The names among those given that are none of its arguments."""
+        known = {*self.arguments.model_fields, *(TOLERATED if "when" in self.arguments.model_fields else ())}
+        return [name for name in given if name not in known]
 
     def is_allowed(self, caller: Caller) -> bool:
         return caller.has_any_scope(*self.scopes)

@@ -35,6 +35,9 @@ _ALL: tuple[Tool[Any, Any], ...] = (
     CHECK_REQUEST,
     HAND_OVER,
 )
+MAX_NAMED, MAX_NAME = 5, 60
+"""Unknown arguments that an answer names, and characters of each."""
+
 TOOLS = {tool.name: tool for tool in _ALL}
 """By name, in the order in which models see them."""
 
@@ -61,12 +64,22 @@ async def call_tool(session: ToolSession, name: str, arguments: Mapping[str, Any
             tool, session.language, failures.NOT_ALLOWED, Reason.NOT_ALLOWED, problems=problems
         )
     started_at = monotonic()
-    answer = await _run(tool, session, arguments)
+    answer = _name_unknown(tool, await _run(tool, session, arguments), arguments)
     seconds = monotonic() - started_at
     outcome = answer.reason or "ok"
     session.record_call(tool.name, outcome, seconds)
     log.info("tool_called", tool=tool.name, outcome=outcome, ms=round(seconds * 1000, 1))
     return answer
+
+
+def _name_unknown(tool: Tool[Any, Any], answer: ToolAnswer, arguments: Mapping[str, Any]) -> ToolAnswer:
+    """Where the tool did nothing, it may be for arguments by other names."""
+    unknown = [name[:MAX_NAME] for name in tool.find_unknown(arguments)][:MAX_NAMED]
+    if answer.ok or answer.problems is not None or not unknown:
+        return answer
+    accepted = ", ".join(tool.arguments.model_fields)
+    problems = [f"{name}: there is no such argument; accepted: {accepted}" for name in unknown]
+    return answer.model_copy(update={"problems": problems})
 
 
 async def _run(tool: Tool[Any, Any], session: ToolSession, given: Mapping[str, Any]) -> ToolAnswer:
