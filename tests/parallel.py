@@ -129,7 +129,7 @@ class _Run:
         self._session.config.hook.pytest_runtest_logreport(report=report)
 
     def _run_groups(self, number: int, connection: Connection, other_end: Connection) -> None:
-        """The work of a worker, in its process. Returns when there are no more groups."""
+        """The work of a worker, in its process, which ends when there are no more groups."""
         for other in (other_end, *self._workers):
             other.close()
         _become_worker(self._session.config, number, self._folder, connection)
@@ -147,6 +147,7 @@ class _Run:
             self._session.config.hook.pytest_sessionfinish(session=self._session, exitstatus=0)
         except Exception:  # noqa: BLE001 - of a fixture, it is reported
             connection.send_bytes(pickle.dumps(("fault", traceback.format_exc())))
+        os._exit(0)  # a thread that a failed test left behind would be waited for
 
 
 class _NoItem(pytest.Item):
