@@ -15,7 +15,8 @@ if sys.dont_write_bytecode:
     os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
 
 from planso_connector import logs
-from tests import parallel
+
+logs.configure("error", [])
 
 # An example's duration says how busy the machine is, not how good the code is.
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,48 +27,31 @@ pytest_plugins = ["tests.databases", "tests.chromium", "tests.client_generators"
 LONG = (
     "flows/syncing/test_sync_laws.py",
     "flows/writing/test_kill_outbox.py",
+    "agents/test_interrupted_calls.py",
     "dialogues/test_dialogues.py",
-    "chromium",
     "flows/operating/test_silent_database.py",
     "flows/operating/test_lease_holders.py",
-    "rest/routes/test_planso_trouble.py",
-    "rest/routes/test_sync.py",
-    "flows/trial/test_trial.py",
-    "flows/writing/test_damage.py",
-    "flows/writing/test_outbox_corners.py",
-    "rest/test_hostile.py::test_the_document_matches_the_service",
-    "store/maintenance/test_upgrades.py",
-    "commands/test_commands.py",
-    "flows/operating/test_personal_data.py",
-    "flows/operating/test_clock_jumps.py",
-    "test_log_output.py",
-    "flows/writing/test_write_stops.py",
-    "store/test_workshops.py",
+    "flows/delivering/test_kill_delivery.py",
+    "flows/writing/test_outbox_laws.py",
+    "planso/saving/test_learned.py::test_a_connector_saves_in_the_learned_style",
+    "flows/querying/test_lookup_corpus.py",
     "flows/writing/test_kill.py",
-    "flows/operating/test_retention.py",
-    "flows/test_disclosure.py",
-    "test_telemetry.py",
-    "store/maintenance/test_backup.py",
-    "flows/writing/test_exact_effect.py",
-    "rest/routes/test_repeated_creates.py",
-    "commands/test_exit_codes.py",
-    "commands/test_api_keys.py",
-    "workers/test_workers.py",
-    "test_faults.py",
-    "test_secrets.py",
-    "test_supply.py",
-    "server/test_graceful_shutdown.py",
+    "rest/test_hostile.py::test_the_document_matches_the_service",
+    "flows/writing/test_write_stops.py::test_a_deadline_that_passes_while_stopped_does_not_end_a_write",
     "flows/writing/test_late_saves.py",
-    "store/test_outbox.py",
+    "flows/operating/test_clock_jumps.py",
+    "test_supply.py::test_the_wheel_is_complete",
+    "commands/test_commands.py",
+    "commands/test_api_keys.py",
+    "test_telemetry.py",
+    "test_secrets.py",
+    "flows/writing/test_outbox_corners.py",
+    "store/maintenance/test_backup.py",
+    "test_faults.py",
+    "server/test_graceful_shutdown.py",
+    "store/test_outbox.py::test_whatever_is_done_in_whatever_order",
 )
-"""
-The groups of tests that are begun first, by their duration: files below tests/, tests that run apart from those of
-their file, and `chromium` for all that need a browser.
-"""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--workers", type=int, default=0, help="Run the tests in so many worker processes.")
+"""The slow tests, the slowest first: files below tests/, or one test of a file."""
 
 
 def pytest_runtest_teardown() -> None:
@@ -75,38 +59,23 @@ def pytest_runtest_teardown() -> None:
     logs.output.flush(5)
 
 
-def _group_of(item: pytest.Item) -> str:
-    """The slow tests run apart; those with a browser, which takes 2 s to start, share one; all others go by file."""
-    found = next((entry for entry in LONG if item.nodeid.startswith(f"tests/{entry}")), None)
-    if found is not None and "::" in found:
-        return item.nodeid
-    if "chromium" in getattr(item, "fixturenames", ()):
-        return "chromium"
-    return item.nodeid.partition("::")[0]
+def _rank(item: pytest.Item) -> int:
+    return next((rank for rank, prefix in enumerate(LONG) if item.nodeid.startswith(f"tests/{prefix}")), len(LONG))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """With `--workers`, run the tests in parallel: the slow ones first, so that the run does not end with one alone."""
-    workers = session.config.getoption("workers")
-    if not workers or session.config.option.collectonly or session.testsfailed:
-        _begin()
-        return None
-    groups: dict[str, list[int]] = {}
-    for index, item in enumerate(session.items):
-        groups.setdefault(_group_of(item), []).append(index)
-    ranks = {f"tests/{entry}" if entry != "chromium" else entry: rank for rank, entry in enumerate(LONG)}
-
-    def rank(name: str) -> int:
-        return next((rank for entry, rank in ranks.items() if name.startswith(entry)), len(ranks))
-
-    parallel.run(session, [groups[name] for name in sorted(groups, key=rank)], workers, _begin)
-    return True
-
-
-def _begin() -> None:
-    """In each process that runs tests, after collecting: it starts a thread, and forks have none."""
-    logs.configure("error", [])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin every worker's share with long tests, so that the run does not end with one worker alone at a long test."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ranked = sorted(items, key=_rank)
+    long = [item for item in ranked if _rank(item) < len(LONG)]
+    short = ranked[len(long) :]
+    # xdist's worksteal gives each worker an equal, consecutive piece of the list; who is done takes from the others.
+    items.clear()
+    for worker in range(workers):
+        share = long[worker::workers]
+        size = len(ranked) * (worker + 1) // workers - len(ranked) * worker // workers
+        items += share + short[: size - len(share)]
+        del short[: size - len(share)]
 
 
 def pytest_collection_finish() -> None:
