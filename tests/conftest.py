@@ -28,30 +28,45 @@ LONG = (
     "flows/syncing/test_sync_laws.py",
     "flows/writing/test_kill_outbox.py",
     "agents/test_interrupted_calls.py",
+    "flows/delivering/test_kill_delivery.py",
     "dialogues/test_dialogues.py",
+    "chromium",
     "flows/operating/test_silent_database.py",
     "flows/operating/test_lease_holders.py",
-    "flows/delivering/test_kill_delivery.py",
-    "flows/writing/test_outbox_laws.py",
-    "planso/saving/test_learned.py::test_a_connector_saves_in_the_learned_style",
-    "flows/querying/test_lookup_corpus.py",
-    "flows/writing/test_kill.py",
-    "rest/test_hostile.py::test_the_document_matches_the_service",
-    "flows/writing/test_write_stops.py::test_a_deadline_that_passes_while_stopped_does_not_end_a_write",
-    "flows/writing/test_late_saves.py",
-    "flows/operating/test_clock_jumps.py",
-    "test_supply.py::test_the_wheel_is_complete",
-    "commands/test_commands.py",
-    "commands/test_api_keys.py",
-    "test_telemetry.py",
-    "test_secrets.py",
+    "rest/routes/test_planso_trouble.py",
+    "rest/routes/test_sync.py",
+    "flows/trial/test_trial.py",
+    "flows/writing/test_damage.py",
     "flows/writing/test_outbox_corners.py",
+    "rest/test_hostile.py::test_the_document_matches_the_service",
+    "store/maintenance/test_upgrades.py",
+    "commands/test_commands.py",
+    "flows/operating/test_personal_data.py",
+    "flows/operating/test_clock_jumps.py",
+    "test_log_output.py",
+    "flows/writing/test_write_stops.py",
+    "store/test_workshops.py",
+    "flows/writing/test_kill.py",
+    "flows/operating/test_retention.py",
+    "flows/test_disclosure.py",
+    "test_telemetry.py",
     "store/maintenance/test_backup.py",
+    "flows/writing/test_exact_effect.py",
+    "rest/routes/test_repeated_creates.py",
+    "commands/test_exit_codes.py",
+    "commands/test_api_keys.py",
+    "workers/test_workers.py",
     "test_faults.py",
+    "test_secrets.py",
+    "test_supply.py",
     "server/test_graceful_shutdown.py",
-    "store/test_outbox.py::test_whatever_is_done_in_whatever_order",
+    "flows/writing/test_late_saves.py",
+    "store/test_outbox.py",
 )
-"""The slow tests, the slowest first: files below tests/, or one test of a file."""
+"""
+The groups of tests that are begun first, by their duration: files below tests/, tests that run apart from those of
+their file, and `chromium` for all that need a browser.
+"""
 
 
 def pytest_runtest_teardown() -> None:
@@ -59,23 +74,30 @@ def pytest_runtest_teardown() -> None:
     logs.output.flush(5)
 
 
-def _rank(item: pytest.Item) -> int:
-    return next((rank for rank, prefix in enumerate(LONG) if item.nodeid.startswith(f"tests/{prefix}")), len(LONG))
+def _group_of(item: pytest.Item) -> str:
+    """The slow tests run apart; those with a browser, which takes 2 s to start, share one; all others go by file."""
+    found = next((entry for entry in LONG if item.nodeid.startswith(f"tests/{entry}")), None)
+    if found is not None and "::" in found:
+        return item.nodeid
+    if "chromium" in getattr(item, "fixturenames", ()):
+        return "chromium"
+    return item.nodeid.partition("::")[0]
 
 
+def _rank_of(group: str) -> int:
+    name = group.removeprefix("tests/")
+    return next((rank for rank, entry in enumerate(LONG) if name.startswith(entry)), len(LONG))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin every worker's share with long tests, so that the run does not end with one worker alone at a long test."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    ranked = sorted(items, key=_rank)
-    long = [item for item in ranked if _rank(item) < len(LONG)]
-    short = ranked[len(long) :]
-    # xdist's worksteal gives each worker an equal, consecutive piece of the list; who is done takes from the others.
-    items.clear()
-    for worker in range(workers):
-        share = long[worker::workers]
-        size = len(ranked) * (worker + 1) // workers - len(ranked) * worker // workers
-        items += share + short[: size - len(share)]
-        del short[: size - len(share)]
+    """
+    Groups for xdist's `--dist loadgroup`: the tests of one run in one worker and share its fixtures. The slow ones come
+    first, so that the run does not end with one worker alone.
+    """
+    items.sort(key=lambda item: _rank_of(_group_of(item)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
 
 
 def pytest_collection_finish() -> None:

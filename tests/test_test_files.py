@@ -28,8 +28,10 @@ def test_nothing_is_imported_from_a_test_module() -> None:
 
 
 def test_the_slow_tests_exist() -> None:
-    """Every entry of LONG in conftest.py names a file, or a test in it."""
+    """Every entry of LONG in conftest.py names a file, or a test in it, or the group of a browser's tests."""
     for entry in LONG:
+        if entry == "chromium":
+            continue
         name, _, test = entry.partition("::")
         path = TESTS / name
         assert path.is_file(), entry
