@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 from mcp import Client, MCPError, StdioServerParameters, types
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from planso_connector.agents.mcp.prompts import PROMPTS
@@ -228,7 +229,9 @@ def test_a_program_passes_messages_on(service: Service, era: str) -> None:
     plate, _ = find_plate(service)
 
     async def run() -> tuple[list[str], types.CallToolResult, str]:
-        async with Client(run_program(service.address, service.http.headers["X-API-Key"]), mode=era) as client:
+        assert sys.__stderr__ is not None  # its default is pytest's, as it was when the module was imported
+        program = stdio_client(run_program(service.address, service.http.headers["X-API-Key"]), errlog=sys.__stderr__)
+        async with Client(program, mode=era) as client:
             tools = [tool.name for tool in (await client.list_tools()).tools]
             result = await client.call_tool("find_order", {"plate": plate})
             (contents,) = (await client.read_resource("planso://workshop/hours")).contents
