@@ -23,7 +23,7 @@ run: $(RUNTIME) ## start the connector on port 8102, with the sandbox as its Pla
 	$(BIN)/planso-connector serve --demo
 
 test: $(TESTS) $(CLIENT) $(NODE) ## run the tests, on SQLite and PostgreSQL; those with Chromium, PgBouncer and Node.js if installed
-	$(BIN)/pytest -n 5 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --workers 6
 
 check: $(SETUP) ## check format, lint, types, import directions and docs
 	$(BIN)/ruff format --check .

@@ -15,8 +15,7 @@ if sys.dont_write_bytecode:
     os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
 
 from planso_connector import logs
-
-logs.configure("error", [])
+from tests import parallel
 
 # An example's duration says how busy the machine is, not how good the code is.
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,6 +68,10 @@ their file, and `chromium` for all that need a browser.
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--workers", type=int, default=0, help="Run the tests in so many worker processes.")
+
+
 def pytest_runtest_teardown() -> None:
     """Flush the log, so that its lines appear in the output of the test that wrote them."""
     logs.output.flush(5)
@@ -84,20 +87,28 @@ def _group_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
 
 
-def _rank_of(group: str) -> int:
-    name = group.removeprefix("tests/")
-    return next((rank for rank, entry in enumerate(LONG) if name.startswith(entry)), len(LONG))
-
-
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Groups for xdist's `--dist loadgroup`: the tests of one run in one worker and share its fixtures. The slow ones come
-    first, so that the run does not end with one worker alone.
-    """
-    items.sort(key=lambda item: _rank_of(_group_of(item)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With `--workers`, run the tests in parallel: the slow ones first, so that the run does not end with one alone."""
+    workers = session.config.getoption("workers")
+    if not workers or session.config.option.collectonly or session.testsfailed:
+        _begin()
+        return None
+    groups: dict[str, list[int]] = {}
+    for index, item in enumerate(session.items):
+        groups.setdefault(_group_of(item), []).append(index)
+    ranks = {f"tests/{entry}" if entry != "chromium" else entry: rank for rank, entry in enumerate(LONG)}
+
+    def rank(name: str) -> int:
+        return next((rank for entry, rank in ranks.items() if name.startswith(entry)), len(ranks))
+
+    parallel.run(session, [groups[name] for name in sorted(groups, key=rank)], workers, _begin)
+    return True
+
+
+def _begin() -> None:
+    """In each process that runs tests, after collecting: it starts a thread, and forks have none."""
+    logs.configure("error", [])
 
 
 def pytest_collection_finish() -> None:

@@ -149,9 +149,6 @@ def _take_over(request: dict[str, Any], streams: list[int]) -> None:
 
 
 def _main() -> None:
-    from pydantic import BaseModel
-
-    BaseModel.model_config["defer_build"] = True  # as `planso_connector.__main__`
     for name in _IMPORTED:
         import_module(name)
     assert threading.active_count() == 1, "a fork has the calling thread alone"

@@ -19,17 +19,17 @@ import httpx2
 from tests import preloaded
 from tests.service import PATIENCE, wait_for_sync, wait_until
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _numbers = count(secrets.randbelow(2000))
 
 
 def free_port() -> int:
     """
     Return a free TCP port that nothing else takes before it is used: below the kernel's ephemeral range, and from a
-    range of its own for each pytest worker.
+    range of its own for each worker of the tests.
     """
+    worker = int(os.environ.get("TEST_WORKER", "0"))
     while True:
-        port = 10_000 + 2000 * (WORKER % 10) + next(_numbers) % 2000
+        port = 10_000 + 2000 * (worker % 10) + next(_numbers) % 2000
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
