@@ -83,6 +83,7 @@ class WebhookSender:
         # Connected to is the address that was checked: the name may resolve to another one a moment later.
         target = httpx2.URL(url).copy_with(host=address)
         client = self._get_client(f"{parts.scheme}://{host}")
+        await self._close_unused()
         request = client.build_request("POST", target, content=body.encode(), headers={**headers, "Host": parts.netloc})
         request.extensions["sni_hostname"] = host
         response = await client.send(request, stream=True)
@@ -107,7 +108,7 @@ class WebhookSender:
         self._clients.move_to_end(host)
         return client
 
-    async def close_unused(self) -> None:
+    async def _close_unused(self) -> None:
         """Close connections to the hosts that were not called for longest."""
         while len(self._clients) > MAX_CLIENTS:
             await self._clients.popitem(last=False)[1].aclose()

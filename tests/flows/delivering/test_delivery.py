@@ -18,7 +18,7 @@ from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotFound, NotPossible
 from planso_connector.domain.events import EventType
 from planso_connector.domain.webhook_backoff import PAUSES
-from planso_connector.flows.delivering.delivery import PROBE_AFTER, WebhookDelivery
+from planso_connector.flows.delivering.delivery import BATCH, PROBE_AFTER, WebhookDelivery
 from planso_connector.flows.delivering.receivers import WebhookReceivers
 from planso_connector.store import change_feed, orders, sync_runs, webhooks
 from planso_connector.store.sync_runs import RunState
@@ -166,6 +166,22 @@ def test_an_order_that_is_not_taken_waits_alone(process: Process, receiver: Rece
         process.deliver(webhook)
     assert [one.status for one in receiver.received if one.version == (1, 5)] == [400] * (len(PAUSES) + 1)
     assert receiver.taken_of(1) == [2, 3, 4, 6]
+
+
+def test_many_events_of_one_order_hold_up_no_other(process: Process, receiver: Receiver) -> None:
+    """More of them than a batch has wait; another order's are delivered, and all come in their order in the end."""
+    webhook = process.create(receiver)
+    receiver.answer = lambda payload: 500 if payload["data"]["order_id"] == 1 else 204
+    for _ in range(BATCH + 20):
+        process.edit(1)
+    process.deliver(webhook)
+    process.edit(2)
+    process.deliver(webhook)
+    assert [one.version for one in receiver.taken] == [(2, 2)]
+    receiver.answer = lambda _: 204
+    process.now += timedelta(hours=1)
+    process.deliver(webhook)
+    assert receiver.taken_of(1) == list(range(2, BATCH + 22))
 
 
 def test_a_receiver_that_takes_nothing_is_asked_less(process: Process, receiver: Receiver) -> None:

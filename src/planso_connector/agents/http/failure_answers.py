@@ -90,10 +90,10 @@ class _Exchange:
     def _build_answers(self, status: int, message: str) -> Any:
         """In the shape of the request."""
         name = self._scope["path"].removeprefix(f"{PREFIX}/")
-        asked = read_request(parse_body(bytes(self._body)), name, TOOLS)
+        parsed = read_request(parse_body(bytes(self._body)), name, TOOLS)
         reason, phrase = _BY_STATUS.get(status, (Reason.UNAVAILABLE, failures.UNAVAILABLE))
         answers = []
-        for call in asked.calls:
+        for call in parsed.calls:
             tool = TOOLS.get(call.tool)
             answer = (
                 failures.build_failure(tool, self._language, phrase, reason, problems=[message] if message else None)
@@ -101,7 +101,7 @@ class _Exchange:
                 else failures.from_fault(tool, self._language, is_sent=status in (_TOO_SLOW, 500, 504))
             )
             answers.append(answer.to_json())
-        return asked.render(answers)
+        return parsed.render(answers)
 
     @property
     def _language(self) -> Any:

@@ -38,11 +38,11 @@ def add_routes(router: APIRouter, open_session: OpenSession, responses: dict[int
         to be read out, `ok` says whether the tool did what it was called for. It comes within 3 seconds.
         """
         session = await open_session(request.scope)
-        asked = read_request(parse_body(await request.body()), request.path_params["name"], TOOLS)
-        if asked.call_id and not session.call_id:
-            session = replace(session, call_id=asked.call_id)
-        answers = await _call_all(session, asked.calls)
-        body = asked.render([answer.to_json() for answer in answers])
+        parsed = read_request(parse_body(await request.body()), request.path_params["name"], TOOLS)
+        if parsed.call_id and not session.call_id:
+            session = replace(session, call_id=parsed.call_id)
+        answers = await _call_all(session, parsed.calls)
+        body = parsed.render([answer.to_json() for answer in answers])
         return Response(to_json(body), media_type="application/json", headers=language_headers(session.language))
 
 

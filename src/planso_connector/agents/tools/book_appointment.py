@@ -201,18 +201,18 @@ async def _answer(
     )
 
 
-def _compare(asked: SpokenMoment, held: SpokenMoment | None, operation: Operation) -> tuple[SpokenMoment, Phrase]:
+def _compare(requested: SpokenMoment, held: SpokenMoment | None, operation: Operation) -> tuple[SpokenMoment, Phrase]:
     """
     What to say of the moment that the order holds. Where PlanSo keeps the day alone the write is refused, because a
     value was lost; the day stands all the same. Raises ToolFailure.
     """
-    is_same_day = held is not None and held.day == asked.day
-    lost_time = asked.clock is not None and held is not None and held.clock is None
+    is_same_day = held is not None and held.day == requested.day
+    lost_time = requested.clock is not None and held is not None and held.clock is None
     is_judged = operation.state in (OperationState.CONFIRMED, OperationState.REFUSED)
     if held is not None and is_same_day and lost_time and is_judged:
         return held, phrases.DONE_WITHOUT_TIME
     check_settled(operation)
-    if held is None or not is_same_day or (asked.clock is not None and held.clock != asked.clock):
+    if held is None or not is_same_day or (requested.clock is not None and held.clock != requested.clock):
         raise ToolFailure(phrases.CHANGED_SINCE, Reason.REFUSED, operation_id=operation.id, order_id=operation.order_id)
     return held, phrases.AS_BEFORE if operation.sent_at is None else phrases.DONE
 

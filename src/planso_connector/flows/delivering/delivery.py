@@ -7,7 +7,7 @@ process that dies in between sends once more, and leaves nothing out. A lease le
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 """Events that are sent before what came of them is stored."""
+RETRIES = 1000
+"""Events to be sent again that are looked at; with so many waiting, no new ones are taken."""
 PARALLEL = 16
 """Requests to one receiver at a time."""
 PROBE_AFTER = 5
@@ -107,8 +109,7 @@ class WebhookDelivery:
         """Until cancelled. Where it was lost, storing the results notices."""
         while True:
             await asyncio.sleep(RENEW_INTERVAL)
-            instant = self._clock()
-            now, until = format_instant(instant), format_instant(instant + LEASE)
+            now, until = self._lease_times()
 
             def renew(tx: Transaction, now: Instant = now, until: Instant = until) -> None:
                 leases.renew(tx, _lease(webhook_id), holder=self._holder, now=now, until=until)
@@ -117,6 +118,11 @@ class WebhookDelivery:
                 await self._database.write(renew)
             except StoreUnavailable as error:
                 log.warning("webhook_lease_not_renewed", error=type(error).__name__)
+
+    def _lease_times(self) -> tuple[Instant, Instant]:
+        """Now, and until when a lease lasts that is taken now."""
+        instant = self._clock()
+        return format_instant(instant), format_instant(instant + LEASE)
 
     async def release(self, webhook_id: str) -> None:
         """Let another process deliver at once."""
@@ -127,13 +133,13 @@ class WebhookDelivery:
         if webhook is None or webhook.disabled_at is not None:
             return False
         bounds = change_feed.get_bounds(tx)
-        if change_feed.has_unnumbered(tx) or (bounds is not None and bounds.last_number > webhook.number):
-            return webhook.failures < PROBE_AFTER or webhooks.has_due(tx, webhook_id, format_instant(self._clock()))
+        has_new = change_feed.has_unnumbered(tx) or (bounds is not None and bounds.last_number > webhook.number)
+        if has_new and webhook.failures < PROBE_AFTER:
+            return True
         return webhooks.has_due(tx, webhook_id, format_instant(self._clock()))
 
     def _take(self, tx: Transaction, webhook_id: str) -> _Batch | None:
-        instant = self._clock()
-        now, until = format_instant(instant), format_instant(instant + LEASE)
+        now, until = self._lease_times()
         webhook = webhooks.get(tx, webhook_id)
         if webhook is None or webhook.disabled_at is not None:
             return None
@@ -143,12 +149,14 @@ class WebhookDelivery:
         bounds = change_feed.get_bounds(tx)
         if bounds is None:
             return None
-        retries = webhooks.list_retries(tx, webhook_id, BATCH)
+        retries = webhooks.list_retries(tx, webhook_id, RETRIES)
         is_probing = webhook.failures >= PROBE_AFTER
         jobs, lost = _due_jobs(tx, retries[:1] if is_probing else retries, now)
         batch = _Batch(webhook, webhook.number, jobs, [], lost)
         if not is_probing or not retries:
-            _add_new(tx, batch, {retry.order_id for retry in retries}, bounds, now, full=len(retries) >= BATCH)
+            # The order's first one, which the others wait for, has the lowest number.
+            waiting = {retry.order_id: retry.next_at for retry in reversed(retries)}
+            _add_new(tx, batch, waiting, bounds, full=len(retries) >= RETRIES)
         return batch
 
     async def _send_job(self, webhook: Webhook, job: _Job, slots: asyncio.Semaphore, results: _Results) -> None:
@@ -178,8 +186,7 @@ class WebhookDelivery:
 
     def _store(self, tx: Transaction, batch: _Batch, results: _Results) -> None:
         """Nothing where the receiver was removed meanwhile, or another process has the lease: it sends once more."""
-        instant = self._clock()
-        now, until = format_instant(instant), format_instant(instant + LEASE)
+        now, until = self._lease_times()
         webhook = webhooks.get(tx, batch.webhook.id)
         if webhook is None or not leases.renew(tx, _lease(webhook.id), holder=self._holder, now=now, until=until):
             return
@@ -259,7 +266,7 @@ def _due_jobs(tx: Transaction, retries: Sequence[Retry], now: Instant) -> tuple[
         if retry.order_id not in jobs:
             jobs[retry.order_id] = _Job(retry.order_id) if retry.next_at <= now else None
         job = jobs[retry.order_id]
-        if job is None:
+        if job is None or sum(len(job.events) for job in jobs.values() if job is not None) >= BATCH:
             continue
         found = change_feed.list_events(tx, after=retry.number - 1, up_to=retry.number, limit=1)
         if found:
@@ -270,9 +277,12 @@ def _due_jobs(tx: Transaction, retries: Sequence[Retry], now: Instant) -> tuple[
 
 
 def _add_new(
-    tx: Transaction, batch: _Batch, waiting: set[int], bounds: change_feed.FeedBounds, now: Instant, *, full: bool
+    tx: Transaction, batch: _Batch, waiting: Mapping[int, Instant], bounds: change_feed.FeedBounds, *, full: bool
 ) -> None:
-    """Add the feed's next events, those of orders with retries behind these. None while the retries are `full`."""
+    """
+    Add the feed's next events, those of orders with retries behind these. None while the retries are `full`. `waiting`:
+    the orders with retries, and when the first one is due.
+    """
     if full:
         return
     webhook = batch.webhook
@@ -285,7 +295,7 @@ def _add_new(
     for event in events:
         order_id = event.order_id or NO_ORDER
         if order_id in waiting:
-            batch.blocked.append(Retry(event.number, order_id, 0, now))
+            batch.blocked.append(Retry(event.number, order_id, 0, waiting[order_id]))
         else:
             jobs.setdefault(order_id, _Job(order_id)).events.append((event, 0))
     batch.jobs = list(jobs.values())

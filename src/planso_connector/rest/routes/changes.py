@@ -90,8 +90,8 @@ def routes() -> APIRouter:
         Every change, in order, without gaps: keep `next_cursor`, and ask again with it. An event is in the feed at the
         latest a second after the change was stored; what a transaction stores late comes late, and is never skipped.
         """
-        asked = FeedQuery(after, query.types, query.order_id, limit)
-        page = await flows.change_feed.read(asked, wait)
+        page_query = FeedQuery(after, query.types, query.order_id, limit)
+        page = await flows.change_feed.read(page_query, wait)
         return OrdersResponse(to_json(_render_page(page)), _order_ids(page))
 
     @router.get(
